@@ -1,0 +1,1 @@
+"""align-bench: the benchmark for audio-to-score alignment."""

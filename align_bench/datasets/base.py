@@ -1,0 +1,32 @@
+"""What a benchmark run needs to know of a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from align_bench.types import Recording
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A dataset as a run sees it: its recordings, and where its ground truth comes from.
+
+    Attributes
+    ----------
+    name : str
+        Directory name of its records, e.g. ``"maps"``.
+    version : str
+    index_sha256 : str
+        Hash of the index or of the files listed; tells whether two runs saw the same set.
+    ground_truth : str
+        Provenance in one of: ``"disklavier"``, ``"manual"``, ``"tapped and corrected"``,
+        ``"transferred by DTW"``, ``"exact by construction"``, ``"user"``.
+    recordings : tuple of Recording
+        Sorted by id.
+    """
+
+    name: str
+    version: str
+    index_sha256: str
+    ground_truth: str
+    recordings: tuple[Recording, ...]
