@@ -1,0 +1,305 @@
+"""Records: what a run leaves behind, and how it is read again.
+
+Layout of an output directory::
+
+    <output>/<dataset>/<aligner>.json            the record (`Record`)
+    <output>/<dataset>/<aligner>.onsets/<id>.csv estimated and true onsets, one file a recording
+    <output>/<dataset>/<aligner>.log             what the plugin printed
+
+A record holds no NaN and no infinity (JSON has none): a score without a value is ``null``. Times inside the
+onset files are written so that they read back bit for bit, hence every metric can be computed again
+without running an aligner.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+
+from align_bench.errors import AlignBenchError, InvalidInputError
+from align_bench.storage import safe_name, write_atomic
+from align_bench.types import FloatArray, as_times
+
+SCHEMA_VERSION = 1
+ONSET_COLUMNS = ("score_time_s", "reference_time_s", "estimated_time_s")
+
+Status = Literal["ok", "error", "timeout", "skipped"]
+
+
+class RecordError(AlignBenchError):
+    """A file that is not a record, or is one of a newer align-bench."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RecordingResult(_Model):
+    """What one aligner did with one recording.
+
+    Attributes
+    ----------
+    id, piece : str
+        From the dataset.
+    status : {"ok", "error", "timeout", "skipped"}
+    reason : str
+        Why it is not ``"ok"``; empty if it is.
+    seconds : float or None
+        Wall time of the alignment alone, without reading files or starting a process.
+    audio_seconds : float or None
+        Length of the recording.
+    n_onsets : int or None
+        Score onsets with ground truth; ``None`` if the ground truth cannot be read.
+    scores : dict of str to (float or None)
+        Empty unless ``"ok"``. A table counts a recording without scores as 0 % accurate.
+    leaked : bool
+        The aligner was trained on this recording or on another one of the same composition.
+    info : dict
+        What the aligner says about how it worked (`Alignment.info`).
+    metadata : dict
+        What the dataset says about the recording.
+    """
+
+    id: str
+    piece: str
+    status: Status
+    reason: str = ""
+    seconds: float | None = None
+    audio_seconds: float | None = None
+    n_onsets: int | None = None
+    scores: dict[str, float | None] = Field(default_factory=dict)
+    leaked: bool = False
+    info: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("seconds", "audio_seconds", mode="before")
+    @classmethod
+    def _finite_or_none(cls, value: Any) -> Any:
+        return _finite(value)
+
+    @field_validator("scores", mode="before")
+    @classmethod
+    def _finite_scores(cls, value: Any) -> Any:
+        return {key: _finite(score) for key, score in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("info", "metadata", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        return jsonable(value)
+
+
+class AlignerInfo(_Model):
+    """Which aligner made a record.
+
+    Attributes
+    ----------
+    name : str
+        Name of the row in a table; parameters that differ from the defaults are part of it.
+    target : str
+        ``module:Class`` or ``file.py:Class``.
+    parameters : dict
+        Every constructor parameter with its value.
+    seed : int or None
+        The parameter of that name, where there is one.
+    checkpoint_sha256 : str or None
+        Hash of the trained weights.
+    code_sha256 : str or None
+        Hash of the aligner's own Python files: a changed plugin is another plugin.
+    trained_on : list of str
+        Recordings or pieces that it has learnt from.
+    """
+
+    name: str
+    target: str = ""
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    seed: int | None = None
+    checkpoint_sha256: str | None = None
+    code_sha256: str | None = None
+    trained_on: list[str] = Field(default_factory=list)
+
+
+class DatasetInfo(_Model):
+    """Which recordings a record is about, and where their ground truth comes from."""
+
+    name: str
+    version: str = ""
+    index_sha256: str = ""
+    ground_truth: str = ""
+
+
+class Record(_Model):
+    """One aligner on one dataset.
+
+    Attributes
+    ----------
+    schema_version : int
+    align_bench_version : str
+    versions : dict of str to str
+        Of Python and of the libraries that decide about numbers.
+    platform : str
+    aligner : AlignerInfo
+    dataset : DatasetInfo
+    synthesiser : dict
+        What renders scores on this machine (name, version, SoundFont and its hash); empty if nothing can.
+    created : str
+        ISO 8601, UTC.
+    oracle : bool
+        Made from the ground truth by the harness: a ceiling, not a competitor.
+    recordings : list of RecordingResult
+        In the order of the dataset.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    align_bench_version: str
+    versions: dict[str, str] = Field(default_factory=dict)
+    platform: str = ""
+    aligner: AlignerInfo
+    dataset: DatasetInfo
+    synthesiser: dict[str, JsonValue] = Field(default_factory=dict)
+    created: str = ""
+    oracle: bool = False
+    recordings: list[RecordingResult] = Field(default_factory=list)
+
+    @property
+    def n_ok(self) -> int:
+        """How many recordings were aligned."""
+        return sum(row.status == "ok" for row in self.recordings)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, (float, np.floating)) and not math.isfinite(value) else value
+
+
+def jsonable(value: Any) -> Any:
+    """Return a value as plain JSON data: NumPy numbers become numbers, NaN ``null``, the unknown its text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, dict) or hasattr(value, "items"):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [jsonable(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return _finite(value)
+    return str(value)
+
+
+def record_path(output: str | Path, dataset: str, aligner: str) -> Path:
+    """Return where a record lives: always inside ``output``, whatever the two names contain."""
+    return Path(output) / safe_name(dataset) / f"{safe_name(aligner)}.json"
+
+
+def save_record(record: Record, path: str | Path) -> None:
+    """Write a record in one step: a reader sees the old file or the new one, never half of it."""
+    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(Path(path), text + "\n")
+
+
+def load_record(path: str | Path) -> Record:
+    """Read a record.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be read, is no record, or was written by a newer align-bench.
+    """
+    path = Path(path)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecordError(f"record must be a readable file, got {str(path)!r}: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"record must be JSON, got {error} ({path}). Run it again.") from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if not isinstance(version, int):
+        raise RecordError(f"record must have a schema_version, got none ({path}). Is it a record?")
+    if not 1 <= version <= SCHEMA_VERSION:
+        raise RecordError(
+            f"schema_version must be 1 to {SCHEMA_VERSION}, got {version} ({path}). Update align-bench."
+        )
+    try:
+        return Record.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecordError(f"{where} must be valid, got {first['msg']} ({path}). Run it again.") from error
+
+
+def find_records(directory: str | Path) -> list[Path]:
+    """Return the record files in an output directory (or one of its datasets), sorted.
+
+    Raises
+    ------
+    RecordError
+        If there is no such directory, or no record in it.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise RecordError(
+            f"results must be a directory, got {str(directory)!r}. Make one with align-bench run."
+        )
+    found = sorted({*directory.glob("*.json"), *directory.glob("*/*.json")})
+    if not found:
+        raise RecordError(
+            f"results must hold records, got none in {str(directory)!r}. Run align-bench run first."
+        )
+    return found
+
+
+def onsets_path(record: str | Path, recording_id: str) -> Path:
+    """Return where the onsets of one recording lie, given the path of the record."""
+    return Path(record).with_suffix(".onsets") / f"{safe_name(recording_id)}.csv"
+
+
+def save_onsets(
+    path: Path, score_times: ArrayLike, reference_times: ArrayLike, estimated_times: ArrayLike
+) -> None:
+    """Write the onsets of one recording as CSV with the columns `ONSET_COLUMNS`, all in seconds."""
+    columns = [
+        np.asarray(times, dtype=np.float64).tolist()
+        for times in (score_times, reference_times, estimated_times)
+    ]
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(ONSET_COLUMNS)
+    writer.writerows(zip(*columns, strict=True))
+    write_atomic(path, out.getvalue())
+
+
+def load_onsets(path: str | Path) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Read what `save_onsets` wrote.
+
+    Returns
+    -------
+    score_times, reference_times, estimated_times : numpy.ndarray, shape (n_onsets,)
+        Seconds.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be read, or its columns or numbers are not as they should be.
+    """
+    where = str(path)
+    try:
+        rows = list(csv.reader(Path(path).read_text(encoding="utf-8").splitlines()))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InvalidInputError(f"onsets must be a CSV file, got {where!r}: {error}.") from error
+    if not rows or tuple(rows[0]) != ONSET_COLUMNS:
+        raise InvalidInputError(f"columns must be {', '.join(ONSET_COLUMNS)}, got {rows[:1]} ({where}).")
+    if any(len(row) != len(ONSET_COLUMNS) for row in rows):
+        raise InvalidInputError(f"every row must have {len(ONSET_COLUMNS)} values ({where}).")
+    columns = list(zip(*rows[1:], strict=True)) or [(), (), ()]
+    score, reference, estimated = (
+        as_times(list(values), name, where=where, monotone=name == "score_time_s")
+        for name, values in zip(ONSET_COLUMNS, columns, strict=True)
+    )
+    return score, reference, estimated

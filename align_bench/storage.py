@@ -1,0 +1,109 @@
+"""Files that survive faults: atomic writes, names that stay inside their directory, a journal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+_LONGEST_NAME = 120
+
+
+def safe_name(text: str) -> str:
+    """Return a file name for any text: no separators, no leading dot, not empty, not too long.
+
+    Text that had to be changed gets a hash of the original, so that two names never share a file.
+    """
+    safe = re.sub(r"[^A-Za-z0-9._+=,-]", "_", text)[:_LONGEST_NAME].lstrip(".") or "_"
+    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a text file in one step and have it on the disk before returning.
+
+    Parameters
+    ----------
+    path : Path
+        Its directory is made if need be.
+    text : str
+        Written as UTF-8, line ends unchanged.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; an older file of that name is then untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # mkstemp makes it private; results are to be shared
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+class Journal:
+    """An append-only file of JSON lines, each on the disk before `append` returns.
+
+    A line that a crash cut short is dropped when the file is opened again, so that what can be read was
+    written whole.
+
+    Parameters
+    ----------
+    path : Path
+    header : str
+        What the lines belong to. A file with another header is begun anew.
+    """
+
+    def __init__(self, path: Path, header: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        whole = path.read_bytes() if path.exists() else b""
+        whole = whole[: whole.rfind(b"\n") + 1]
+        lines = [json.loads(line) for line in whole.splitlines()]
+        fresh = not lines or lines[0] != {"header": header}
+        self.lines: list[dict[str, Any]] = [] if fresh else lines[1:]
+        self._file = open(path, "r+b" if path.exists() else "x+b")  # noqa: SIM115 (closed by close)
+        self._end = 0 if fresh else len(whole)
+        self._file.truncate(self._end)
+        if fresh:
+            self.append({"header": header})
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Write one line and wait until it is on the disk.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, e.g. on a full disk. The lines before it are untouched.
+        """
+        data = json.dumps(line, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        self._file.seek(self._end)
+        self._file.write(data)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._end += len(data)
+
+    def close(self, *, remove: bool = False) -> None:
+        """Close the file; ``remove`` it where its lines have found another home."""
+        self._file.close()
+        if remove:
+            self.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
