@@ -1,6 +1,9 @@
 """The form that every feature has."""
+
 from __future__ import annotations
+
 from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 

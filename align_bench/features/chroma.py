@@ -1,0 +1,34 @@
+"""Chroma: the energy of the twelve pitch classes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from align_bench.features.base import Features
+from align_bench.features.spectral import SAMPLE_RATE
+from align_bench.types import Audio
+
+CHROMA_HOP = 512
+
+
+def chroma_cqt(audio: Audio) -> Features:
+    """Constant-Q chroma, tuned to the recording, each frame of unit length, hop 23.2 ms.
+
+    Parameters
+    ----------
+    audio : Audio
+
+    Returns
+    -------
+    Features
+        ``values`` of shape (12, n_frames); a silent frame is flat instead of zero, so that distances to
+        it are defined.
+    """
+    import librosa
+
+    chroma = librosa.feature.chroma_cqt(
+        y=audio.resampled(SAMPLE_RATE).samples, sr=SAMPLE_RATE, hop_length=CHROMA_HOP, norm=None
+    )
+    chroma = chroma + 1e-3 * max(float(chroma.max()), 1e-10)
+    chroma /= np.linalg.norm(chroma, axis=0, keepdims=True)
+    return Features(chroma.astype(np.float32), SAMPLE_RATE / CHROMA_HOP)
