@@ -68,7 +68,7 @@ def load_score(path: str | Path, *, unfold_repeats: bool = False) -> Score:
         raise InvalidInputError(
             f"score must be {', '.join(SUFFIXES)}, got {str(path)!r}. Convert it, e.g. with MuseScore."
         )
-    data = _read(path)
+    data = read_file(path)
     if suffix in MIDI_SUFFIXES:
         return read_midi(data, str(path)).score()
     if suffix == ".krn":
@@ -287,7 +287,7 @@ def _import_partitura() -> Any:
     return partitura
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """Read a file of bounded size."""
     if not path.is_file():
         raise InvalidInputError(f"score must be a file, got {str(path)!r}, which does not exist.")

@@ -22,6 +22,8 @@ _DESCRIPTIONS = {
     "maps": "MAPS, the real Disklavier recordings (ENSTDkAm, ENSTDkCl), with scores from A-MAPS.",
     "mazurka": "Five Chopin mazurkas in 299 commercial recordings, beats tapped and corrected by hand.",
 }
+# Where the collections are listed. The mirdata loaders have modules of their own, named as mirdata wants.
+_MODULES = {"demo": "demo", "maps": "maps_recordings", "mazurka": "mazurka_recordings"}
 _WITH_MIRDATA = ("maps", "mazurka")
 
 
@@ -74,7 +76,7 @@ def load(
         found: Collection = folder.collection(root, allow_missing=allow_missing)
         return found
     home = None if data_home is None else Path(data_home).expanduser()
-    module = import_module(f"align_bench.datasets.{name_or_path}")
+    module = import_module(f"align_bench.datasets.{_MODULES[name_or_path]}")
     if name_or_path == "maps":
         loaded: Collection = module.collection(
             home, version=version, split=split, allow_missing=allow_missing
@@ -138,7 +140,7 @@ def validate(name_or_path: str | Path, data_home: str | Path | None = None) -> R
         An absent dataset is a report in which everything is missing, not an error.
     """
     if isinstance(name_or_path, str) and name_or_path in _WITH_MIRDATA:
-        report: Report = import_module(f"align_bench.datasets.{name_or_path}").validate(
+        report: Report = import_module(f"align_bench.datasets.{_MODULES[name_or_path]}").validate(
             None if data_home is None else Path(data_home).expanduser()
         )
         return report

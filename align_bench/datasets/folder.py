@@ -68,9 +68,10 @@ def collection(root: Path, *, allow_missing: bool = False) -> Collection:
         elif files:
             incomplete.append(f"{directory.name} lacks {' and '.join(lacking)}")
     if incomplete and not (allow_missing and found):
+        first = "; ".join(incomplete[:5]) + ("; …" if len(incomplete) > 5 else "")
         raise DatasetError(
             f"every recording must have audio, score and truth, got {len(found)} of "
-            f"{len(found) + len(incomplete)} that do; {'; '.join(incomplete[:5])}{'; …' if len(incomplete) > 5 else ''} ({root}). "
+            f"{len(found) + len(incomplete)} that do; {first} ({root}). "
             f"Add the files, or allow missing recordings."
         )
     if not found:
