@@ -1,0 +1,6 @@
+"""Records become statistics, and statistics become tables."""
+
+from align_bench.leaderboard.table1 import table1
+from align_bench.leaderboard.tables import leaderboard
+
+__all__ = ["leaderboard", "table1"]

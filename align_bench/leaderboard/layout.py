@@ -1,0 +1,160 @@
+"""Tables as text, Markdown or LaTeX; what stands in their cells is decided elsewhere.
+
+Cells are plain text. Names come from plugins and from files, so each format escapes what would mean
+something in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from textwrap import wrap
+
+from tabulate import tabulate
+
+from align_bench.errors import unknown_name
+
+MISSING = "–"
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        **{character: "\\" + character for character in "&%$#_{}"},
+        "†": r"$^\dagger$",
+        "‡": r"$^\ddagger$",
+        "≈": r"$\approx$",
+        "≤": r"$\leq$",
+        "–": "--",
+    }
+)
+_MARKDOWN = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", **{character: "\\" + character for character in "\\|*_`"}}
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that is laid out, but not yet in any format.
+
+    Attributes
+    ----------
+    title : str
+    header : sequence of str
+    rows : sequence of sequence of str
+        Each as long as the header.
+    notes : sequence of str
+        Sentences below it.
+    n_labels : int
+        The first columns, which hold names and are set flush left; numbers are set flush right.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    n_labels: int = 1
+
+    def translated(self, characters: Mapping[int, str]) -> Table:
+        """Return the same table with characters replaced, as `str.translate` does."""
+
+        def escape(texts: Sequence[str]) -> list[str]:
+            return [text.translate(characters) for text in texts]
+
+        rows = [escape(row) for row in self.rows]
+        return Table(
+            self.title.translate(characters), escape(self.header), rows, escape(self.notes), self.n_labels
+        )
+
+    @property
+    def alignment(self) -> list[str]:
+        """``"left"`` or ``"right"`` for each column."""
+        return ["left"] * self.n_labels + ["right"] * (len(self.header) - self.n_labels)
+
+
+def render(tables: Sequence[Table], form: str) -> str:
+    """Write tables one below the other.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+    form : {"text", "markdown", "latex"}
+
+    Returns
+    -------
+    str
+        Ends with a line break.
+
+    Raises
+    ------
+    UsageError
+        If there is no such format.
+    """
+    if form not in FORMATS:
+        raise unknown_name("format", form, FORMATS)
+    return "\n\n".join(FORMATS[form](table) for table in tables) + "\n"
+
+
+def number(value: float | None, digits: int = 1, scale: float = 1.0) -> str:
+    """Return a number times ``scale`` for people, or a dash where there is none."""
+    # Adding 0.0 turns -0.0 into 0.0.
+    return MISSING if value is None else f"{round(value * scale, digits) + 0.0:.{digits}f}"
+
+
+def _printable(table: Table) -> Table:
+    """Drop control characters: a name from a file must not drive the reader's terminal."""
+    return table.translated(dict.fromkeys((*range(32), *range(127, 160)), ""))
+
+
+def _grid(table: Table, form: str) -> str:
+    return tabulate(table.rows, table.header, tablefmt=form, disable_numparse=True, colalign=table.alignment)
+
+
+def _text(table: Table) -> str:
+    table = _printable(table)
+    columns = zip(table.header, *table.rows, strict=True)
+    widths = [max(len(cell) for cell in cells) for _, *cells in columns] if table.rows else []
+    # Long headings would make a wide table of short numbers.
+    header = ["\n".join(wrap(text, max(width, 7))) for text, width in zip(table.header, widths, strict=True)]
+    grid = _grid(replace(table, header=header), "simple")
+    return "\n".join([table.title, "", grid, "", *table.notes]).rstrip()
+
+
+def _markdown(table: Table) -> str:
+    table = _printable(table).translated(_MARKDOWN)
+    notes = [f"- {note}" for note in table.notes]
+    return "\n".join([f"### {table.title}", "", _grid(table, "pipe"), "", *notes]).rstrip()
+
+
+def _latex(table: Table) -> str:
+    label = "".join(c if c.isalnum() and c.isascii() else "-" for c in table.title.split(":")[0].lower())
+    table = _printable(table).translated(_LATEX)
+    columns = "".join(side[0] for side in table.alignment)
+    lines = [" & ".join(row) + r" \\" for row in (table.header, *table.rows)]
+    # A bracket right after \\ would be read as its argument.
+    lines = [f"{{}}{line}" if line.startswith("[") else line for line in lines]
+    caption = " ".join([f"{table.title}.", *table.notes])
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{caption}}}",
+            rf"\label{{tab:{label}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+FORMATS: Mapping[str, Callable[[Table], str]] = {"text": _text, "markdown": _markdown, "latex": _latex}
