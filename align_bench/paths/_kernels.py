@@ -1,12 +1,14 @@
 """Compiled inner loops of the exact DTW: import this module only where a path is wanted.
 
 The matrix is worked through in strips of ``LANES`` score frames. Inside a strip, step ``t`` handles the
-anti-diagonal of cells ``(lane, t - lane)``: they do not depend on each other, so the compiler turns the
-loop over lanes into vector instructions, which a row scan with its chain of minima forbids. Costs are made
-``STEPS`` anti-diagonals at a time, in that same skewed order, so nothing but one small tile ever exists.
+anti-diagonal of cells ``(lane, t - lane)``: they do not depend on each other, so they are computed together,
+in four vector registers, which a row scan with its chain of minima forbids. Costs are made ``STEPS``
+anti-diagonals at a time, in that same skewed order, in a ring buffer that stays in the first-level cache.
 
-Accumulated costs are float32 *relative to the strip's present level*, which is moved into a float64 after
-every tile: the rounding error therefore does not grow with the length of the recording.
+The distance is the sum of squared differences, not |x|² + |y|² - 2xy: that loses half of the digits
+where frames are alike, which is where the path goes. Accumulated costs are float32 *relative to the
+present level of the strip*, which is moved into a float64 after every tile: the rounding error does not grow
+with the length of the recording.
 """
 
 from __future__ import annotations
@@ -17,188 +19,233 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from align_bench.paths._simd import below, bits, fma, last, load, select, shifted, splat, sqrt, store, sub
 
-LANES = 64  # score frames in a strip
+LANES = 64  # score frames in a strip: four vectors of 16
 STEPS = 64  # anti-diagonals in a tile
-WORD = 16  # two-bit directions in a uint32
-_PAD = 16  # floats before lane 0 in the state, so that lane 0 is aligned; the last one is the strip above
+WORDS = 4  # uint32 with the directions of one anti-diagonal: 16 bits "score" over 16 bits "audio"
+_RING = 128  # anti-diagonals in the ring; vector v is filled 16 v steps ahead of vector 0
 
 EUCLIDEAN, SQEUCLIDEAN, MATRIX = 0, 1, 2
 DIAGONAL, SCORE, AUDIO = 0, 1, 2
 
-# Safe subset: infinities mark cells outside the matrix, so "ninf" and "nnan" must stay away.
-_FAST = {"contract", "nsz", "arcp"}
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+UInt32 = NDArray[np.uint32]
 
 
-def n_tiles(n_audio: int) -> int:
+def n_tiles(n_columns: int) -> int:
     """Return how many tiles a strip has: its last lane starts ``LANES - 1`` steps late."""
-    return -(-(n_audio + LANES - 1) // STEPS)
+    return -(-(n_columns + LANES - 1) // STEPS)
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST, boundscheck=False)
-def _fill_distances(x: Float32, y: Float32, left: int, tile: Float32, root: bool) -> None:
-    """Write the distances of a tile: ``x`` is (dims, LANES), ``y`` reversed in time (dims, ...)."""
-    for u in range(STEPS):
-        out = tile[u]
-        start = left - u
-        for d in range(0, x.shape[0], 4):
-            x0, x1, x2, x3 = x[d], x[d + 1], x[d + 2], x[d + 3]
-            y0 = y[d, start : start + LANES]
-            y1 = y[d + 1, start : start + LANES]
-            y2 = y[d + 2, start : start + LANES]
-            y3 = y[d + 3, start : start + LANES]
-            if d == 0:
-                for k in range(LANES):
-                    e0, e1, e2, e3 = x0[k] - y0[k], x1[k] - y1[k], x2[k] - y2[k], x3[k] - y3[k]
-                    out[k] = e0 * e0 + e1 * e1 + e2 * e2 + e3 * e3
-            else:
-                for k in range(LANES):
-                    e0, e1, e2, e3 = x0[k] - y0[k], x1[k] - y1[k], x2[k] - y2[k], x3[k] - y3[k]
-                    out[k] += e0 * e0 + e1 * e1 + e2 * e2 + e3 * e3
-        if root:
-            for k in range(LANES):
-                out[k] = np.sqrt(out[k])
+@njit(cache=True, nogil=True)
+def _cost(squared: Any, source: int, threshold: Any) -> Any:
+    """Turn 16 squared distances into costs."""
+    distance = sqrt(squared) if source == EUCLIDEAN else squared
+    if threshold < 0:
+        return distance
+    return select(below(splat(threshold), distance, False), splat(np.float32(1)), splat(np.float32(0)))
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
-def _fill_matrix(cost: Float32, first_row: int, t0: int, tile: Float32) -> None:
-    """Copy the costs of a tile from a matrix; cells outside it get 0 and are never read."""
+@njit(cache=True, nogil=True)
+def _fill_distances(
+    x: Float32, y: Float32, dims: int, left: int, t0: int, source: int, threshold: Any, ring: Float32
+) -> None:
+    """Write the costs of a tile: ``x`` is (dims, LANES) flat, ``y`` (dims, stride) flat, reversed in time.
+
+    Vector ``v`` at step ``t`` meets audio frames ``t - 16 v - lane``, the same for all four at ``s = t - 16 v``:
+    so one vector of ``y`` serves four sums. ``left - s`` is where frame ``s`` is in a row of ``y``.
+    """
+    stride = y.size // dims
+    zero = splat(np.float32(0))
+    for s in range(0, STEPS, 2):
+        a0 = b0 = c0 = d0 = a1 = b1 = c1 = d1 = zero
+        at = left - s
+        for k in range(0, dims * LANES, LANES):
+            y0 = load(y, at)
+            y1 = load(y, at - 1)
+            at += stride
+            x0 = load(x, k)
+            e = sub(x0, y0)
+            a0 = fma(e, e, a0)
+            e = sub(x0, y1)
+            a1 = fma(e, e, a1)
+            x0 = load(x, k + 16)
+            e = sub(x0, y0)
+            b0 = fma(e, e, b0)
+            e = sub(x0, y1)
+            b1 = fma(e, e, b1)
+            x0 = load(x, k + 32)
+            e = sub(x0, y0)
+            c0 = fma(e, e, c0)
+            e = sub(x0, y1)
+            c1 = fma(e, e, c1)
+            x0 = load(x, k + 48)
+            e = sub(x0, y0)
+            d0 = fma(e, e, d0)
+            e = sub(x0, y1)
+            d1 = fma(e, e, d1)
+        t = t0 + s
+        store(ring, (t % _RING) * LANES, _cost(a0, source, threshold))
+        store(ring, ((t + 1) % _RING) * LANES, _cost(a1, source, threshold))
+        store(ring, ((t + 16) % _RING) * LANES + 16, _cost(b0, source, threshold))
+        store(ring, ((t + 17) % _RING) * LANES + 16, _cost(b1, source, threshold))
+        store(ring, ((t + 32) % _RING) * LANES + 32, _cost(c0, source, threshold))
+        store(ring, ((t + 33) % _RING) * LANES + 32, _cost(c1, source, threshold))
+        store(ring, ((t + 48) % _RING) * LANES + 48, _cost(d0, source, threshold))
+        store(ring, ((t + 49) % _RING) * LANES + 48, _cost(d1, source, threshold))
+
+
+@njit(cache=True, nogil=True)
+def _fill_matrix(cost: Float32, first_row: int, t0: int, ring: Float32) -> None:
+    """Copy the costs of a tile from a matrix; cells outside it get 0 and reach no cell inside."""
     n, m = cost.shape
     for k in range(LANES):
         row = first_row + k
-        for u in range(STEPS):
-            column = t0 + u - k
-            tile[u, k] = cost[row, column] if row < n and 0 <= column < m else 0.0
+        for t in range(t0, t0 + STEPS):
+            column = t - k
+            inside = row < n and 0 <= column < m
+            ring[(t % _RING) * LANES + k] = cost[row, column] if inside else np.float32(0)
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST, boundscheck=False)
+@njit(cache=True, nogil=True)
+def _cell(cost: Any, diagonal: Any, score: Any, audio: Any, w: Any, tie: int) -> Any:
+    """Return 16 accumulated costs and their directions, from the costs and the three predecessors."""
+    best = fma(w[0], cost, diagonal)
+    by_audio = fma(w[2], cost, audio)
+    by_score = fma(w[1], cost, score)
+    take_audio = below(by_audio, best, tie == AUDIO)
+    best = select(take_audio, by_audio, best)
+    take_score = below(by_score, best, tie == SCORE)
+    return select(take_score, by_score, best), bits(take_score, take_audio)
+
+
+@njit(cache=True, nogil=True)
 def _sweep(
-    tile: Float32, state: Float32, t0: int, weights: Float32, tie: int, words: NDArray[np.uint32]
+    ring: Float32, t0: int, above: Float32, state: Float32, weights: Float32, tie: int, words: UInt32
 ) -> None:
-    """Accumulate a tile of costs; two-bit directions (0 diagonal, 1 audio, 2 score) go to ``words``.
+    """Accumulate a tile. ``state`` is the last anti-diagonal, and the one before it moved up one lane.
 
-    ``state[r, _PAD + k]`` is lane ``k`` at step ``t0 + r - 2``; column ``_PAD - 1`` is the strip above.
+    ``above[u]`` is the strip above at the column where lane 0 is at step ``t0 + u``; on return, the last lane
+    at that step. ``words`` gets the directions, ``WORDS`` a step.
     """
-    w_diagonal, w_score, w_audio = weights[0], weights[1], weights[2]
-    audio_first = tie == AUDIO
-    score_first = tie == SCORE
-    for group in range(STEPS // WORD):
-        word = words[group]
-        for q in range(WORD):
-            u = group * WORD + q
-            cost = tile[u]
-            shift = np.uint32(2 * q)
-            diagonal = state[u, _PAD - 1 : _PAD - 1 + LANES]
-            score = state[u + 1, _PAD - 1 : _PAD - 1 + LANES]
-            audio = state[u + 1, _PAD : _PAD + LANES]
-            out = state[u + 2, _PAD : _PAD + LANES]
-            for k in range(LANES):
-                best = diagonal[k] + w_diagonal * cost[k]
-                by_audio = audio[k] + w_audio * cost[k]
-                by_score = score[k] + w_score * cost[k]
-                take_audio = (by_audio < best) | ((by_audio == best) & audio_first)
-                best = by_audio if take_audio else best
-                take_score = (by_score < best) | ((by_score == best) & score_first)
-                out[k] = by_score if take_score else best
-                code = np.uint32(2) if take_score else (np.uint32(1) if take_audio else np.uint32(0))
-                word[k] = (word[k] if q else np.uint32(0)) | (code << shift)
-            for k in range(t0 + u + 1, LANES):  # lanes that have not reached column 0 yet
-                out[k] = np.inf
+    w = (splat(weights[0]), splat(weights[1]), splat(weights[2]))
+    a, b, c, d = load(state, 0), load(state, 16), load(state, 32), load(state, 48)
+    diagonal_a, diagonal_b = load(state, 64), load(state, 80)
+    diagonal_c, diagonal_d = load(state, 96), load(state, 112)
+    for u in range(STEPS):
+        at = ((t0 + u) % _RING) * LANES
+        score_a = shifted(splat(above[u]), a)
+        score_b = shifted(a, b)
+        score_c = shifted(b, c)
+        score_d = shifted(c, d)
+        a, words[WORDS * u] = _cell(load(ring, at), diagonal_a, score_a, a, w, tie)
+        b, words[WORDS * u + 1] = _cell(load(ring, at + 16), diagonal_b, score_b, b, w, tie)
+        c, words[WORDS * u + 2] = _cell(load(ring, at + 32), diagonal_c, score_c, c, w, tie)
+        d, words[WORDS * u + 3] = _cell(load(ring, at + 48), diagonal_d, score_d, d, w, tie)
+        diagonal_a, diagonal_b, diagonal_c, diagonal_d = score_a, score_b, score_c, score_d
+        above[u] = last(d)
+    store(state, 0, a)
+    store(state, 16, b)
+    store(state, 32, c)
+    store(state, 48, d)
+    store(state, 64, diagonal_a)
+    store(state, 80, diagonal_b)
+    store(state, 96, diagonal_c)
+    store(state, 112, diagonal_d)
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@njit(cache=True, nogil=True)
 def forward(
     strips: tuple[int, int],
     source: int,
     x: Float32,
     y: Float32,
-    n_columns: int,
     threshold: Any,
     weights: Float32,
     tie: int,
-    row: NDArray[np.float64],
-    words: NDArray[np.uint32],
+    row: Float64,
+    words: UInt32,
 ) -> None:
-    """Accumulate strips ``strips[0]`` to ``strips[1]`` over columns 0 to ``n_columns``.
+    """Accumulate the costs of strips, over as many tiles as ``words`` has room for.
 
     Parameters
     ----------
     strips : (int, int)
         First strip and the one after the last.
     source : int
-        EUCLIDEAN, SQEUCLIDEAN (``x`` and ``y`` packed by the caller) or MATRIX (``x`` is the cost).
-    x : float32, shape (n_strips * dims, LANES); or the cost, shape (n_score, n_audio)
-    y : float32, shape (dims, n_steps + LANES)
-        Reversed in time: column ``y.shape[1] - LANES - c`` is audio frame ``c``.
-    n_columns : int
-    threshold : float
+        EUCLIDEAN or SQEUCLIDEAN (``x`` and ``y`` are packed frames), or MATRIX (``x`` is the cost).
+    x : float32, shape (n_strips, dims * LANES); or the cost, shape (n_score, n_audio)
+    y : float32, shape (dims, stride)
+        Reversed in time: audio frame ``c`` is at column ``stride - LANES - c``.
+    threshold : float32
         Costs become 1 above it and 0 elsewhere; negative for none.
     weights : float32, shape (3,)
         Diagonal, score step, audio step.
     tie : int
-    row : float64, shape (n_audio + LANES + STEPS + 1,)
+    row : float64, shape (n_tiles * STEPS + 1,)
         Accumulated cost of the score frame above, column ``c`` at ``c + 1``; replaced by the last one's.
-    words : uint32, shape (n_strips or 1, n_words, LANES)
-        Directions; with one strip only they are overwritten, that is, dropped.
+    words : uint32, shape (n_strips or 1, n_tiles * STEPS * WORDS)
+        Directions; a single row is overwritten by each strip.
     """
-    dims = y.shape[0]
-    tiles = -(-(n_columns + LANES - 1) // STEPS)
-    keep = words.shape[0] > 1 or strips[1] - strips[0] == 1
-    tile = np.empty((STEPS, LANES), np.float32)
-    state = np.empty((STEPS + 2, _PAD + LANES), np.float32)
+    dims, stride = y.shape
+    tile_words = STEPS * WORDS
+    ring = np.empty(_RING * LANES, np.float32)
+    state = np.empty(2 * LANES, np.float32)
+    above = np.empty(STEPS, np.float32)
+    y_flat = y.reshape(y.size)
     for strip in range(strips[0], strips[1]):
-        state[:2] = np.inf
+        directions = words[(strip - strips[0]) % words.shape[0]]
         level = min(row[0], row[1])
-        directions = words[strip - strips[0] if keep else 0]
-        for b in range(tiles):
-            t0 = b * STEPS
-            if source == MATRIX:
-                _fill_matrix(x, strip * LANES, t0, tile)
-            else:
-                left = y.shape[1] - LANES - t0
-                _fill_distances(x[strip * dims : (strip + 1) * dims], y, left, tile, source == EUCLIDEAN)
-            if threshold >= 0:
-                for u in range(STEPS):
-                    for k in range(LANES):
-                        tile[u, k] = np.float32(1.0) if tile[u, k] > threshold else np.float32(0.0)
-            for r in range(STEPS + 1):
-                state[r, _PAD - 1] = row[t0 + r] - level
-            _sweep(tile, state, t0, weights, tie, directions[t0 // WORD : (t0 + STEPS) // WORD])
-            for u in range(STEPS):
-                column = t0 + u - (LANES - 1)
-                if 0 <= column < n_columns:
-                    row[column + 1] = level + state[u + 2, _PAD + LANES - 1]
-            lowest = state[STEPS + 1, _PAD : _PAD + LANES].min()
-            for k in range(LANES):
-                state[0, _PAD + k] = state[STEPS, _PAD + k] - lowest
-                state[1, _PAD + k] = state[STEPS + 1, _PAD + k] - lowest
-            level += lowest
+        state[:] = np.inf
+        state[LANES] = row[0] - level
         row[0] = np.inf
+        for tile in range(words.shape[1] // tile_words):
+            t0 = tile * STEPS
+            if source == MATRIX:
+                _fill_matrix(x, strip * LANES, t0, ring)
+            else:
+                left = stride - LANES - t0
+                _fill_distances(x[strip], y_flat, dims, left, t0, source, threshold, ring)
+            if tile == 0:  # lanes that have not reached column 0 yet
+                for t in range(LANES):
+                    ring[t * LANES + t + 1 : (t + 1) * LANES] = np.inf
+            for u in range(STEPS):
+                above[u] = row[t0 + u + 1] - level
+            _sweep(
+                ring, t0, above, state, weights, tie, directions[tile * tile_words : (tile + 1) * tile_words]
+            )
+            for u in range(max(0, LANES - 1 - t0), STEPS):
+                row[t0 + u - LANES + 2] = level + above[u]
+            lowest = state[:LANES].min()
+            state -= lowest
+            level += lowest
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@njit(cache=True, nogil=True)
 def backtrack(
-    words: NDArray[np.uint32], first_row: int, i: int, j: int, steps: NDArray[np.int64], n_steps: int
+    words: UInt32, first_row: int, i: int, j: int, steps: NDArray[np.int64], n_steps: int
 ) -> tuple[int, int, int]:
     """Follow the directions back from cell ``(i, j)`` while ``i >= first_row``.
 
-    Cells are written to ``steps`` from its end, behind the ``n_steps`` already there.
+    Cells are written to ``steps`` from its end, before the ``n_steps`` already there.
 
     Returns
     -------
     (int, int, int)
-        The next cell, and how many steps there are now. ``(-1, -1)`` is before the start.
+        The next cell, and how many steps there are now. A cell with ``-1`` is before the start.
     """
     while i >= first_row and i >= 0 and j >= 0:
         n_steps += 1
         steps[steps.shape[0] - n_steps, 0] = i
         steps[steps.shape[0] - n_steps, 1] = j
-        lane = (i - first_row) % LANES
-        t = j + lane
-        code = (words[(i - first_row) // LANES, t // WORD, lane] >> np.uint32(2 * (t % WORD))) & 3
-        if code != 1:
+        strip, lane = divmod(i - first_row, LANES)
+        word = words[strip, (j + lane) * WORDS + lane // 16] >> np.uint32(lane % 16)
+        by_score = (word >> np.uint32(16)) & np.uint32(1)
+        by_audio = word & np.uint32(1) and not by_score
+        if not by_audio:
             i -= 1
-        if code != 2:
+        if not by_score:
             j -= 1
     return i, j, n_steps

@@ -126,25 +126,26 @@ def dtw_matrix(
 
 
 def _pack_score(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut (dims, n) into strips of LANES frames: (n_strips * dims, LANES), zeros after."""
+    """Cut (dims, n) into strips of LANES frames, zeros after the last: (n_strips, dims * LANES)."""
     from align_bench.paths import _kernels
 
     dims, n = x.shape
     strips = -(-n // _kernels.LANES)
-    packed = np.zeros((-(-dims // 4) * 4, strips * _kernels.LANES), np.float32)
-    packed[:dims, :n] = x
-    lanes = packed.reshape(-1, strips, _kernels.LANES).transpose(1, 0, 2)
-    return np.ascontiguousarray(lanes).reshape(-1, _kernels.LANES)
+    packed = np.zeros((dims, strips * _kernels.LANES), np.float32)
+    packed[:, :n] = x
+    lanes = packed.reshape(dims, strips, _kernels.LANES).transpose(1, 0, 2)
+    return np.ascontiguousarray(lanes).reshape(strips, -1)
 
 
 def _pack_audio(y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Reverse (dims, m) in time and pad it: frame ``c`` at column ``n_steps - c``, dims a multiple of 4."""
+    """Reverse (dims, m) in time: frame ``c`` at column ``first - c`` with LANES columns after ``first``."""
     from align_bench.paths import _kernels
 
     dims, m = y.shape
-    first = _kernels.n_tiles(m) * _kernels.STEPS
-    packed = np.zeros((-(-dims // 4) * 4, first + _kernels.LANES), np.float32)
-    packed[:dims, first - m + 1 : first + 1] = y[:, ::-1]
+    # 16 more, so that rows are not a power of two apart and do not fight for the same cache lines.
+    first = _kernels.n_tiles(m) * _kernels.STEPS + 16
+    packed = np.zeros((dims, first + _kernels.LANES), np.float32)
+    packed[:, first - m + 1 : first + 1] = y[:, ::-1]
     return packed
 
 
@@ -176,8 +177,8 @@ class _Solver:
 
         n, m = self.shape
         strips = -(-n // _kernels.LANES)
-        strip_bytes = _kernels.n_tiles(m) * _kernels.STEPS * _kernels.LANES // 4
-        row = np.full(m + _kernels.LANES + _kernels.STEPS + 1, np.inf)
+        strip_bytes = 4 * self._n_words(m)
+        row = np.full(_kernels.n_tiles(m) * _kernels.STEPS + 1, np.inf)
         # The first cell is entered from a corner before it, diagonally; its weight must come out as 1.
         first = costs(np.zeros(1, np.int64), np.zeros(1, np.int64))[0]
         row[0] = first * (1.0 - float(self.weights[0]))
@@ -204,16 +205,22 @@ class _Solver:
         total = weighted_sum(steps, costs(steps[:, 0], steps[:, 1]), tuple(self.weights.tolist()))
         return Path(steps, total, "exact" if len(starts) == 1 else "exact-checkpointed", self.tie_rule)
 
+    @staticmethod
+    def _n_words(columns: int) -> int:
+        """Return how many words the directions of a strip take."""
+        from align_bench.paths import _kernels
+
+        return _kernels.n_tiles(columns) * _kernels.STEPS * _kernels.WORDS
+
     def _forward(
         self, start: int, stop: int, row: NDArray[np.float64], columns: int, *, keep: bool
     ) -> NDArray[np.uint32]:
         """Accumulate strips ``start`` to ``stop``, updating ``row``; return their directions if kept."""
         from align_bench.paths import _kernels
 
-        n_words = _kernels.n_tiles(columns) * _kernels.STEPS // _kernels.WORD
-        words = np.empty((stop - start if keep else 1, n_words, _kernels.LANES), np.uint32)
+        words = np.empty((stop - start if keep else 1, self._n_words(columns)), np.uint32)
         tie = TIE_RULES.index(self.tie_rule)
         _kernels.forward(
-            (start, stop), self.source, self.x, self.y, columns, self.threshold, self.weights, tie, row, words
+            (start, stop), self.source, self.x, self.y, self.threshold, self.weights, tie, row, words
         )
         return words
