@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +24,7 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from align_bench.errors import AlignBenchError, InvalidInputError
-from align_bench.storage import safe_name, write_atomic
+from align_bench.storage import jsonable, safe_name, write_atomic
 from align_bench.types import FloatArray, as_times
 
 SCHEMA_VERSION = 1
@@ -80,17 +79,7 @@ class RecordingResult(_Model):
     info: dict[str, JsonValue] = Field(default_factory=dict)
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
-    @field_validator("seconds", "audio_seconds", mode="before")
-    @classmethod
-    def _finite_or_none(cls, value: Any) -> Any:
-        return _finite(value)
-
-    @field_validator("scores", mode="before")
-    @classmethod
-    def _finite_scores(cls, value: Any) -> Any:
-        return {key: _finite(score) for key, score in value.items()} if isinstance(value, dict) else value
-
-    @field_validator("info", "metadata", mode="before")
+    @field_validator("seconds", "audio_seconds", "scores", "info", "metadata", mode="before")
     @classmethod
     def _plain(cls, value: Any) -> Any:
         return jsonable(value)
@@ -172,25 +161,6 @@ class Record(_Model):
     def n_ok(self) -> int:
         """How many recordings were aligned."""
         return sum(row.status == "ok" for row in self.recordings)
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, (float, np.floating)) and not math.isfinite(value) else value
-
-
-def jsonable(value: Any) -> Any:
-    """Return a value as plain JSON data: NumPy numbers become numbers, NaN ``null``, the unknown its text."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [jsonable(item) for item in value]
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return _finite(value)
-    return str(value)
 
 
 def record_path(output: str | Path, dataset: str, aligner: str) -> Path:

@@ -1,0 +1,138 @@
+"""Where a run keeps what it has finished, so that it can stop at any moment and go on later.
+
+Each finished recording is on the disk before the next one begins: its onsets as a file, its result as one
+line of a journal (``<aligner>.partial.jsonl``). When all are done the journal becomes the record. Results
+are taken up again only if they were made by the same aligner (code, parameters, weights) on the same
+dataset with the same synthesiser and the same align-bench.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from align_bench.errors import AlignBenchError
+from align_bench.results import (
+    Record,
+    RecordError,
+    RecordingResult,
+    load_record,
+    onsets_path,
+    save_onsets,
+    save_record,
+)
+from align_bench.storage import Journal
+from align_bench.types import FloatArray
+
+Rerun = Literal["missing", "failed", "all"]
+Onsets = tuple[FloatArray, FloatArray, FloatArray]
+
+
+class Store:
+    """The unfinished record of one aligner on one dataset; made by `open_store`.
+
+    Attributes
+    ----------
+    done : dict of str to RecordingResult
+        What need not be done again, by recording id.
+    """
+
+    def __init__(self, path: Path, record: Record, rerun: Rerun) -> None:
+        self.path = path
+        self._record = record
+        identity = _identity(record)
+        self._journal = Journal(path.with_suffix(".partial.jsonl"), identity)
+        self._old: Record | None = None
+        try:
+            old = load_record(path)
+            self._old = old if _identity(old) == identity else None
+        except RecordError:
+            pass  # none yet, or one that cannot be read: done again
+        rows = {row.id: row for row in self._old.recordings} if self._old else {}
+        rows |= {row.id: row for row in map(RecordingResult.model_validate, self._journal.lines)}
+        self.done = {key: row for key, row in rows.items() if self._keep(row, rerun)}
+
+    def _keep(self, row: RecordingResult, rerun: Rerun) -> bool:
+        if rerun == "all":
+            return False
+        if row.status != "ok":
+            return rerun == "missing"
+        return onsets_path(self.path, row.id).is_file()
+
+    def add(self, row: RecordingResult, onsets: Onsets | None) -> None:
+        """Keep one result; it is on the disk when this returns.
+
+        Raises
+        ------
+        AlignBenchError
+            If it cannot be written, e.g. on a full disk. What was kept before is safe.
+        """
+        file = onsets_path(self.path, row.id)
+        try:
+            if onsets is None:
+                file.unlink(missing_ok=True)
+            else:
+                save_onsets(file, *onsets)
+            self._journal.append(row.model_dump(mode="json"))
+        except OSError as error:
+            raise AlignBenchError(
+                f"results must be writable, got {error} ({self.path}). Make room and run the same command "
+                f"again: it goes on where it stopped."
+            ) from error
+        self.done[row.id] = row
+
+    def finish(self, order: list[str]) -> Record:
+        """Turn the journal into the record, rows in the given order of recording ids."""
+        rows = [self.done[key] for key in order if key in self.done]
+        record = self._record.model_copy(update={"recordings": rows})
+        try:
+            save_record(record, self.path)
+        except OSError as error:
+            raise AlignBenchError(
+                f"record must be writable, got {error} ({self.path}). Make room."
+            ) from error
+        self._journal.close(remove=True)
+        return record
+
+    def close(self) -> None:
+        """Leave the journal for a later run."""
+        self._journal.close()
+
+
+@contextmanager
+def open_store(path: Path, record: Record, rerun: Rerun) -> Iterator[Store]:
+    """Open the unfinished record at ``path``; a second run of the same one waits until the first ends.
+
+    Parameters
+    ----------
+    path : Path
+        Of the record.
+    record : Record
+        Everything but its recordings.
+    rerun : {"missing", "failed", "all"}
+        What to do again: nothing that was done, what failed, or everything.
+    """
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.parent / f".{path.stem}.lock"):
+        store = Store(path, record, rerun)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def _identity(record: Record) -> str:
+    """Return a hash over what decides about results."""
+    facts = [
+        record.align_bench_version,
+        record.aligner.model_dump(mode="json"),
+        record.dataset.model_dump(mode="json"),
+        record.synthesiser,
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
