@@ -135,7 +135,8 @@ def load_class(spec: str) -> type:
     found = getattr(module, name, None)
     if not isinstance(found, type):
         classes = [n for n, v in vars(module).items() if isinstance(v, type) and hasattr(v, "align")]
-        raise unknown_name(f"class in {where}", name, classes)
+        unknown = unknown_name(f"class in {where}", name, classes)
+        raise unknown if ":" in spec else AlignerError(f"aligner {spec} must exist: {unknown}")
     return found
 
 

@@ -6,6 +6,7 @@ it in another one. Neither ever sees a recording's ground truth.
 
 from __future__ import annotations
 
+import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from typing import Any, Literal, Protocol, Self
 
 from align_bench.aligners.base import Aligner, check_alignment, parameters, signature
 from align_bench.aligners.registry import code_digest, kebab_case, load_aligner, name_of, resolve
-from align_bench.errors import AlignBenchError
+from align_bench.errors import AlignBenchError, AlignerError
 from align_bench.types import Alignment, Audio, Score
 
 _LONGEST_REASON = 500
@@ -151,9 +152,23 @@ class Session:
 
 
 def describe(plan: Plan, aligner: Aligner) -> Description:
-    """Return what the record says of an aligner; parameters that differ from the defaults join its name."""
+    """Return what the record says of an aligner; parameters that differ from the defaults join its name.
+
+    Raises
+    ------
+    AlignerError
+        If the constructor does not store its parameters as they were given, or one is not JSON-able.
+    """
     cls = type(aligner)
     values, defaults = parameters(aligner), signature(cls)
+    for name, value in values.items():
+        _check_stored(cls.__name__, name, value)
+    for name, given in ({} if plan.instance else {**defaults, **plan.parameters}).items():
+        if values[name] != given:
+            raise AlignerError(
+                f"constructor of {cls.__name__} must store {name} as it was given, {given!r}, "
+                f"got {values[name]!r}. Store it first, and derive what you need under another name."
+            )
     changed = [f"{key}={value}" for key, value in values.items() if value != defaults[key]]
     trained_on = getattr(aligner, "trained_on", None) or ()
     checkpoint = getattr(aligner, "checkpoint_sha256", None)
@@ -165,6 +180,13 @@ def describe(plan: Plan, aligner: Aligner) -> Description:
         code_sha256=code_digest(cls),
         trained_on=[str(name) for name in trained_on],
     )
+
+
+def _check_stored(cls: str, name: str, value: object) -> None:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise AlignerError(f"parameter {name} of {cls} must be JSON-able, got {value!r}: {error}.") from error
 
 
 def guessed_name(plan: Plan) -> str:
