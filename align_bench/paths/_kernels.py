@@ -54,8 +54,8 @@ def _fill_distances(
 ) -> None:
     """Write the costs of a tile: ``x`` is (dims, LANES) flat, ``y`` (dims, stride) flat, reversed in time.
 
-    Vector ``v`` at step ``t`` meets audio frames ``s - lane``, where ``s = t - 16 v``: at one ``s`` the same for
-    all four, so one vector of ``y`` serves four sums. ``left - s`` is where frame ``s`` is in a row of ``y``.
+    Vector ``v`` at step ``t`` meets audio frames ``s - lane``, where ``s = t - 16 v``: at one ``s`` the same
+    for all four, so one vector of ``y`` serves four sums. Frame ``s`` is at ``left - s`` in a row of ``y``.
     """
     stride = y.size // dims
     zero = splat(np.float32(0))
