@@ -68,9 +68,7 @@ class DTWAligner(ABC):
             return fast_dtw(
                 x.values, y.values, radius=self.radius, metric=self.metric, threshold=self.threshold
             )
-        return dtw(
-            x.values, y.values, metric=self.metric, threshold=self.threshold, tie_rule=self.tie_rule
-        )
+        return dtw(x.values, y.values, metric=self.metric, threshold=self.threshold, tie_rule=self.tie_rule)
 
     def _score_features(self, score: Score) -> Features:
         """Render and analyse a score, once for all the recordings of it that come in a row."""

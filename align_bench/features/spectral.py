@@ -100,7 +100,9 @@ def with_onsets(features: Features, weight: float = 1.0) -> Features:
     """
     values = features.values
     rise = np.maximum(np.diff(values, axis=1, prepend=values[:, :1]), 0.0)
-    return Features(np.concatenate([values, np.float32(weight) * rise]).astype(np.float32), features.frame_rate)
+    return Features(
+        np.concatenate([values, np.float32(weight) * rise]).astype(np.float32), features.frame_rate
+    )
 
 
 def _stft(audio: Audio, hop: int) -> NDArray[np.float32]:
@@ -110,7 +112,8 @@ def _stft(audio: Audio, hop: int) -> NDArray[np.float32]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_fft=.* is too large", category=UserWarning)
         spectrum = librosa.stft(samples, n_fft=STFT_WINDOW, hop_length=hop)
-    return np.abs(spectrum).astype(np.float32)
+    magnitude: NDArray[np.float32] = np.abs(spectrum).astype(np.float32)
+    return magnitude
 
 
 @lru_cache(maxsize=1)

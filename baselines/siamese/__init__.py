@@ -1,0 +1,1 @@
+"""The Siamese hybrid aligner of Agrawal & Dixon (2019)."""

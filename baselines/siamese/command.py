@@ -1,0 +1,52 @@
+"""``align-bench train siamese``, a plugin of the command line like any other trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train_siamese(
+    output: Annotated[Path, typer.Option(help="Checkpoint to write, *.safetensors.")],
+    dataset: Annotated[str, typer.Option(help="A dataset with a train and a validation split.")] = "maps",
+    data_home: Annotated[Path | None, typer.Option(help="Where that dataset is.")] = None,
+    representation: Annotated[str, typer.Option(help="cqt or stft.")] = "cqt",
+    steps: Annotated[int, typer.Option(help="At most.")] = 900,
+    negatives: Annotated[str, typer.Option(help="hard, or plain: any other position.")] = "hard",
+    augment: Annotated[bool, typer.Option(help="Change room, microphone and noise of recordings.")] = True,
+    seed: Annotated[int, typer.Option(help="Same seed, same machine: same checkpoint.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    allow_missing: Annotated[
+        bool, typer.Option(help="Train on what is there when part of the dataset is missing.")
+    ] = False,
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = True,
+) -> None:
+    """Train the twins of the Siamese aligner; an interrupted run goes on where it stopped.
+
+    Example: align-bench train siamese --data-home ~/MAPS --representation cqt --output my-cqt.safetensors,
+    then: align-bench run --aligner siamese-cqt-distance --parameter checkpoint=my-cqt.safetensors
+    """
+    from align_bench.datasets import load
+    from align_bench.errors import unknown_name
+
+    from .train import TrainingOptions, train
+
+    if negatives not in ("hard", "plain"):
+        raise unknown_name("negatives", negatives, ("hard", "plain"))
+    options = TrainingOptions(
+        representation=representation, steps=steps, hard=negatives == "hard", augment=augment, seed=seed
+    )
+    training, validation = (
+        load(dataset, data_home=data_home, split=split, allow_missing=allow_missing).recordings
+        for split in ("train", "validation")
+    )
+    card = train(training, validation, output, options, device=device, resume=resume)
+    scores = card.validation["distance"]
+    typer.echo(
+        f"{output}: step {card.training['best_step']} of {card.training['steps_run']}, trained on "
+        f"{len(card.trained_on)} recordings; on {len(card.validated_on)} held-back ones "
+        f"{100 * scores['accuracy_25ms']:.1f} / {100 * scores['accuracy_50ms']:.1f} / "
+        f"{100 * scores['accuracy_100ms']:.1f} % of onsets within 25 / 50 / 100 ms (distance)."
+    )

@@ -1,0 +1,287 @@
+"""Training the twins: ``align-bench train siamese``."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from align_bench.errors import DatasetError, UsageError
+from align_bench.features import Features
+from align_bench.metrics.onset_deviation import accuracy
+from align_bench.paths import dtw, path_to_alignment
+from align_bench.types import Recording
+
+from .aligner import pick_device
+from .loss import crop_loss, pairwise_distance
+from .model import Encoder, ModelCard, ModelConfig, save_checkpoint
+from .patches import Pair, change_acoustics, draw_batch
+
+_TOLERANCES_S = (0.025, 0.05, 0.1)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What a training run depends on beside its recordings; quoted in the model card.
+
+    Attributes
+    ----------
+    representation : {"cqt", "stft"}
+    steps : int
+        At most; the learning rate falls to 0 over them.
+    validate_every : int
+        Steps.
+    patience : int
+        Validations without a better score before training stops.
+    n_crops : int
+        A step.
+    learning_rate : float
+        At its peak (AdamW, one cycle).
+    margin : float
+        Of the contrastive loss.
+    hard : bool
+        Prefer negatives that look alike or lie close by.
+    augment : bool
+        Change the acoustics of the recordings.
+    seed : int
+    """
+
+    representation: str = "cqt"
+    steps: int = 900
+    validate_every: int = 100
+    patience: int = 4
+    n_crops: int = 8
+    learning_rate: float = 2e-3
+    margin: float = 2.0
+    hard: bool = True
+    augment: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "validate_every", "patience", "n_crops", "learning_rate", "margin"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} must be > 0, got {getattr(self, name)}.")
+
+
+@dataclass
+class _State:
+    """Where a run stands: all that must survive an interruption."""
+
+    encoder: Encoder
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.OneCycleLR
+    step: int
+    best_step: int
+    best_weights: dict[str, torch.Tensor]
+    history: list[dict[str, float]]
+
+    @classmethod
+    def begin(cls, options: TrainingOptions, device: str) -> _State:
+        torch.manual_seed(options.seed)
+        encoder = Encoder(ModelConfig.of(options.representation)).to(device)
+        optimizer = torch.optim.AdamW(encoder.parameters(), options.learning_rate, weight_decay=1e-2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, options.learning_rate, options.steps, pct_start=0.1
+        )
+        return cls(encoder, optimizer, schedule, 0, 0, copy.deepcopy(encoder.state_dict()), [])
+
+    def save(self, path: Path, options: TrainingOptions) -> None:
+        partial = path.with_name(path.name + ".tmp")
+        torch.save(
+            {
+                "options": json.dumps(asdict(options)),
+                "encoder": self.encoder.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "step": self.step,
+                "best_step": self.best_step,
+                "best_weights": self.best_weights,
+                "history": self.history,
+            },
+            partial,
+        )
+        partial.replace(path)
+
+    def restore(self, path: Path, options: TrainingOptions) -> None:
+        stored = torch.load(path, weights_only=True)
+        if json.loads(stored["options"]) != asdict(options):
+            raise UsageError(
+                f"options must be those of the interrupted run, got others ({path}). "
+                f"Give the same options, or delete the file to begin anew."
+            )
+        self.encoder.load_state_dict(stored["encoder"])
+        self.optimizer.load_state_dict(stored["optimizer"])
+        self.schedule.load_state_dict(stored["schedule"])
+        self.step, self.best_step = stored["step"], stored["best_step"]
+        self.best_weights, self.history = stored["best_weights"], stored["history"]
+
+
+def train(
+    training: Sequence[Recording],
+    validation: Sequence[Recording],
+    output: Path,
+    options: TrainingOptions | None = None,
+    *,
+    device: str = "auto",
+    resume: bool = True,
+) -> ModelCard:
+    """Train an encoder and write its checkpoint.
+
+    The best step and the binary threshold are chosen by aligning the validation recordings, as they are and
+    in changed acoustics. Interrupted runs go on from ``<output>.resume``, to the same result.
+
+    Parameters
+    ----------
+    training, validation : sequence of Recording
+        Of different compositions.
+    output : pathlib.Path
+        The safetensors file to write.
+    options : TrainingOptions, optional
+    device : {"auto", "cpu", "cuda"}, optional
+    resume : bool, optional
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    DatasetError
+        If there is nothing to train or validate on, or a composition is on both sides.
+    """
+    options = options or TrainingOptions()
+    both = {r.piece for r in training} & {r.piece for r in validation}
+    if both:
+        raise DatasetError(f"training and validation must share no composition, got {sorted(both)} in both.")
+    config = ModelConfig.of(options.representation)
+    pairs = [p for p in _prepared(training, config, "Reading training recordings") if p.is_long_enough]
+    held_back = _prepared(validation, config, "Reading validation recordings")
+    if not pairs or not held_back:
+        raise DatasetError(
+            f"training needs recordings of at least 5 s on both sides, got {len(pairs)} to train and "
+            f"{len(held_back)} to validate on. Give --data-home, or another split."
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    resume_file = output.with_name(output.name + ".resume")
+    state = _State.begin(options, pick_device(device))
+    if resume and resume_file.is_file():
+        state.restore(resume_file, options)
+    _optimise(state, pairs, _validation_set(held_back, options.seed), options, resume_file)
+    state.encoder.load_state_dict(state.best_weights)
+    card = _card(state, pairs, held_back, options)
+    save_checkpoint(output, state.encoder, card)
+    resume_file.unlink(missing_ok=True)
+    return card
+
+
+def _prepared(recordings: Sequence[Recording], config: ModelConfig, title: str) -> list[Pair]:
+    from rich.progress import track
+
+    return [Pair.of(recording, config) for recording in _tracked(track, recordings, title)]
+
+
+def _tracked(track: Callable[..., Any], items: Sequence[Recording], title: str) -> Any:
+    from rich.console import Console
+
+    return track(items, title, console=Console(stderr=True))
+
+
+def _validation_set(pairs: Sequence[Pair], seed: int) -> list[Pair]:
+    """Return the held-back pairs twice: as they are, and in other acoustics."""
+    rng = np.random.default_rng(seed)
+    changed = [replace(pair, audio=change_acoustics(pair.audio, pair.frame_rate, rng)) for pair in pairs]
+    return [*pairs, *changed]
+
+
+def _optimise(
+    state: _State,
+    pairs: Sequence[Pair],
+    held_back: Sequence[Pair],
+    options: TrainingOptions,
+    resume_file: Path,
+) -> None:
+    """Run the training steps; ``state`` ends at the best of them."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("Training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[score]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("", total=options.steps, completed=state.step, score="")
+        while state.step < options.steps and not _is_over(state, options):
+            # A generator a step, so that a resumed run draws what an undisturbed one would.
+            rng = np.random.default_rng([options.seed, state.step])
+            _step(state, pairs, options, rng)
+            state.step += 1
+            progress.update(bar, advance=1)
+            if state.step % options.validate_every == 0 or state.step == options.steps:
+                scores = _validate(state.encoder, held_back)
+                state.history.append({"step": state.step, **scores})
+                if scores["mean_accuracy"] >= max(h["mean_accuracy"] for h in state.history):
+                    state.best_step = state.step
+                    state.best_weights = copy.deepcopy(state.encoder.state_dict())
+                state.save(resume_file, options)
+                progress.update(bar, score=f"validation: {100 * scores['accuracy_50ms']:.1f} % within 50 ms")
+
+
+def _is_over(state: _State, options: TrainingOptions) -> bool:
+    return state.step - state.best_step >= options.patience * options.validate_every and bool(state.history)
+
+
+def _step(state: _State, pairs: Sequence[Pair], options: TrainingOptions, rng: np.random.Generator) -> None:
+    batch = draw_batch(pairs, options.n_crops, rng, options.augment)
+    device = next(state.encoder.parameters()).device
+    score, audio, offsets = (
+        torch.from_numpy(np.ascontiguousarray(part)).to(device)
+        for part in (batch.score, batch.audio, batch.offsets)
+    )
+    state.encoder.train()
+    distance = pairwise_distance(state.encoder(score), state.encoder(audio))
+    loss = crop_loss(distance, offsets, pairs[0].frame_rate, options.margin, options.hard)
+    state.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.optimizer.step()
+    state.schedule.step()
+
+
+def _validate(encoder: Encoder, pairs: Sequence[Pair], threshold: float | None = None) -> dict[str, float]:
+    """Align the pairs and return mean accuracies, shares in [0, 1]."""
+    rows = []
+    for pair in pairs:
+        x, y = (encoder.embed(Features(side, pair.frame_rate)) for side in (pair.score, pair.audio))
+        path = dtw(x.values, y.values, metric="euclidean", threshold=threshold)
+        estimated = path_to_alignment(path, x.frame_rate, y.frame_rate).at(pair.reference.score_times)
+        rows.append([accuracy(pair.reference.times, estimated, tolerance) for tolerance in _TOLERANCES_S])
+    means = np.mean(rows, axis=0)
+    scores = {f"accuracy_{round(1000 * t)}ms": float(a) for t, a in zip(_TOLERANCES_S, means, strict=True)}
+    return {**scores, "mean_accuracy": float(means.mean())}
+
+
+def _card(
+    state: _State, pairs: Sequence[Pair], held_back: Sequence[Pair], options: TrainingOptions
+) -> ModelCard:
+    """Choose the threshold of the binary variant, and write down what was done."""
+    candidates = np.arange(0.3, 0.81, 0.1) * options.margin
+    noisy = _validation_set(held_back, options.seed)
+    binary = {float(t): _validate(state.encoder, noisy, float(t)) for t in candidates}
+    threshold = max(binary, key=lambda t: binary[t]["mean_accuracy"])
+    return ModelCard(
+        config=state.encoder.config,
+        threshold=threshold,
+        trained_on=sorted(pair.id for pair in pairs),
+        validated_on=sorted(pair.id for pair in held_back),
+        training={**asdict(options), "best_step": state.best_step, "steps_run": state.step},
+        validation={
+            "distance": _validate(state.encoder, held_back),
+            "distance_other_acoustics": _validate(state.encoder, noisy[len(held_back) :]),
+            "binary": _validate(state.encoder, held_back, threshold),
+        },
+    )
