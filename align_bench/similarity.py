@@ -89,8 +89,10 @@ def cell_costs(
     """Return a function from cells ``(i, j)`` to their costs in float64, for sequences of `as_sequences`."""
 
     def costs(i: NDArray[Any], j: NDArray[Any]) -> NDArray[np.float64]:
-        difference = a[:, i].astype(np.float64) - b[:, j]
-        values: NDArray[np.float64] = np.einsum("dk,dk->k", difference, difference)
+        values = np.empty(i.size)
+        for k in range(0, i.size, 4096):  # in blocks: all frames of a long path in float64 are many bytes
+            difference = a[:, i[k : k + 4096]].astype(np.float64) - b[:, j[k : k + 4096]]
+            values[k : k + 4096] = np.einsum("dk,dk->k", difference, difference)
         if metric == "euclidean":
             values = np.sqrt(values)
         return values if threshold is None else np.asarray(values > threshold, dtype=np.float64)

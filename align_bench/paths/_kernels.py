@@ -49,52 +49,62 @@ def _cost(squared: Any, source: int, threshold: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def _put(
+    ring: Float32, t: int, lane: int, at_0: Any, at_1: Any, at_2: Any, at_3: Any, source: int, threshold: Any
+) -> None:
+    """Store the costs of 16 lanes at steps ``t`` to ``t + 3``, ``t`` a multiple of 4."""
+    at = (t % _RING) * LANES + lane
+    store(ring, at, _cost(at_0, source, threshold))
+    store(ring, at + LANES, _cost(at_1, source, threshold))
+    store(ring, at + 2 * LANES, _cost(at_2, source, threshold))
+    store(ring, at + 3 * LANES, _cost(at_3, source, threshold))
+
+
+@njit(cache=True, nogil=True)
+def _add(x: Any, y: Any, total: Any) -> Any:
+    """Return the total plus the squared difference."""
+    e = sub(x, y)
+    return fma(e, e, total)
+
+
+@njit(cache=True, nogil=True)
 def _fill_distances(
     x: Float32, y: Float32, dims: int, left: int, t0: int, source: int, threshold: Any, ring: Float32
 ) -> None:
     """Write the costs of a tile: ``x`` is (dims, LANES) flat, ``y`` (dims, stride) flat, reversed in time.
 
     Vector ``v`` at step ``t`` meets audio frames ``s - lane``, where ``s = t - 16 v``: at one ``s`` the same
-    for all four, so one vector of ``y`` serves four sums. Frame ``s`` is at ``left - s`` in a row of ``y``.
+    for all four. So four vectors of ``x`` and four of ``y`` make sixteen sums, which stay in registers.
+    Frame ``s`` is at ``left - s`` in a row of ``y``.
     """
     stride = y.size // dims
     zero = splat(np.float32(0))
-    for s in range(0, STEPS, 2):
-        a0 = b0 = c0 = d0 = a1 = b1 = c1 = d1 = zero
+    for s in range(0, STEPS, 4):
+        a0 = a1 = a2 = a3 = zero
+        b0 = b1 = b2 = b3 = zero
+        c0 = c1 = c2 = c3 = zero
+        d0 = d1 = d2 = d3 = zero
         at = left - s
         for k in range(0, dims * LANES, LANES):
-            y0 = load(y, at)
-            y1 = load(y, at - 1)
+            y0, y1, y2, y3 = load(y, at), load(y, at - 1), load(y, at - 2), load(y, at - 3)
             at += stride
             x0 = load(x, k)
-            e = sub(x0, y0)
-            a0 = fma(e, e, a0)
-            e = sub(x0, y1)
-            a1 = fma(e, e, a1)
+            a0, a1 = _add(x0, y0, a0), _add(x0, y1, a1)
+            a2, a3 = _add(x0, y2, a2), _add(x0, y3, a3)
             x0 = load(x, k + 16)
-            e = sub(x0, y0)
-            b0 = fma(e, e, b0)
-            e = sub(x0, y1)
-            b1 = fma(e, e, b1)
+            b0, b1 = _add(x0, y0, b0), _add(x0, y1, b1)
+            b2, b3 = _add(x0, y2, b2), _add(x0, y3, b3)
             x0 = load(x, k + 32)
-            e = sub(x0, y0)
-            c0 = fma(e, e, c0)
-            e = sub(x0, y1)
-            c1 = fma(e, e, c1)
+            c0, c1 = _add(x0, y0, c0), _add(x0, y1, c1)
+            c2, c3 = _add(x0, y2, c2), _add(x0, y3, c3)
             x0 = load(x, k + 48)
-            e = sub(x0, y0)
-            d0 = fma(e, e, d0)
-            e = sub(x0, y1)
-            d1 = fma(e, e, d1)
+            d0, d1 = _add(x0, y0, d0), _add(x0, y1, d1)
+            d2, d3 = _add(x0, y2, d2), _add(x0, y3, d3)
         t = t0 + s
-        store(ring, (t % _RING) * LANES, _cost(a0, source, threshold))
-        store(ring, ((t + 1) % _RING) * LANES, _cost(a1, source, threshold))
-        store(ring, ((t + 16) % _RING) * LANES + 16, _cost(b0, source, threshold))
-        store(ring, ((t + 17) % _RING) * LANES + 16, _cost(b1, source, threshold))
-        store(ring, ((t + 32) % _RING) * LANES + 32, _cost(c0, source, threshold))
-        store(ring, ((t + 33) % _RING) * LANES + 32, _cost(c1, source, threshold))
-        store(ring, ((t + 48) % _RING) * LANES + 48, _cost(d0, source, threshold))
-        store(ring, ((t + 49) % _RING) * LANES + 48, _cost(d1, source, threshold))
+        _put(ring, t, 0, a0, a1, a2, a3, source, threshold)
+        _put(ring, t + 16, 16, b0, b1, b2, b3, source, threshold)
+        _put(ring, t + 32, 32, c0, c1, c2, c3, source, threshold)
+        _put(ring, t + 48, 48, d0, d1, d2, d3, source, threshold)
 
 
 @njit(cache=True, nogil=True)
