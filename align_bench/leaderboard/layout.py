@@ -32,6 +32,8 @@ _LATEX = str.maketrans(
         "–": "--",
     }
 )
+# A name from a file must not drive the reader's terminal.
+_CONTROL = str.maketrans(dict.fromkeys((*range(32), *range(127, 160)), ""))
 _MARKDOWN = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", **{character: "\\" + character for character in "\\|*_`"}}
 )
@@ -105,9 +107,9 @@ def number(value: float | None, digits: int = 1, scale: float = 1.0) -> str:
     return MISSING if value is None else f"{round(value * scale, digits) + 0.0:.{digits}f}"
 
 
-def _printable(table: Table) -> Table:
-    """Drop control characters: a name from a file must not drive the reader's terminal."""
-    return table.translated(dict.fromkeys((*range(32), *range(127, 160)), ""))
+def printable(text: str) -> str:
+    """Return a text without control characters."""
+    return text.translate(_CONTROL)
 
 
 def _grid(table: Table, form: str) -> str:
@@ -115,7 +117,7 @@ def _grid(table: Table, form: str) -> str:
 
 
 def _text(table: Table) -> str:
-    table = _printable(table)
+    table = table.translated(_CONTROL)
     columns = zip(table.header, *table.rows, strict=True)
     widths = [max(len(cell) for cell in cells) for _, *cells in columns] if table.rows else []
     # Long headings would make a wide table of short numbers.
@@ -125,14 +127,14 @@ def _text(table: Table) -> str:
 
 
 def _markdown(table: Table) -> str:
-    table = _printable(table).translated(_MARKDOWN)
+    table = table.translated(_CONTROL).translated(_MARKDOWN)
     notes = [f"- {note}" for note in table.notes]
     return "\n".join([f"### {table.title}", "", _grid(table, "pipe"), "", *notes]).rstrip()
 
 
 def _latex(table: Table) -> str:
     label = "".join(c if c.isalnum() and c.isascii() else "-" for c in table.title.split(":")[0].lower())
-    table = _printable(table).translated(_LATEX)
+    table = table.translated(_CONTROL).translated(_LATEX)
     columns = "".join(side[0] for side in table.alignment)
     lines = [" & ".join(row) + r" \\" for row in (table.header, *table.rows)]
     # A bracket right after \\ would be read as its argument.

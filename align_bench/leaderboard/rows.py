@@ -187,10 +187,11 @@ def failure_value(key: str) -> float | None:
 
 def _pooled(results: Sequence[RecordingResult]) -> float | None:
     """Average over onsets; a recording whose ground truth cannot be read weighs like the average one."""
-    known = [result.n_onsets for result in results if result.n_onsets]
-    if not known:
+    if not results:
         return None
-    weights = [result.n_onsets or float(np.mean(known)) for result in results]
+    known = [result.n_onsets for result in results if result.n_onsets]
+    average = float(np.mean(known)) if known else 1.0
+    weights = [result.n_onsets or average for result in results]
     shares = [(result.scores.get(HEADLINE) or 0.0) if result.status == "ok" else 0.0 for result in results]
     return float(np.average(shares, weights=weights))
 

@@ -95,7 +95,7 @@ def test_nothing_ok_leaves_no_speed_and_no_deviation() -> None:
     row = summarise(record("x", [result("a1", None, n_onsets=None)]))
     assert row.seconds_per_minute is None
     assert row.mean("mean_abs_deviation_s") is None
-    assert row.pooled is None
+    assert row.pooled == 0.0
     assert row.mean(HEADLINE) == 0.0
     assert row.interval(HEADLINE) is None
 
