@@ -21,8 +21,9 @@ from align_bench.types import Alignment, Audio, FloatArray, Score
 
 _STRETCH, _DELAY_S = 1.1, 0.3  # the recordings: slower than the score, and later
 _SILENCE_S = 2.0
+_C_MAJOR = [60, 62, 64, 65, 67, 69, 71, 72, 74, 76, 77, 79, 81, 83, 84]
 _RATE, _OTHER_RATE = 22050, 16000
-_SPAN = (0.6, 1.5)  # of the true time from first to last onset; even a straight line is well inside
+_SPAN = (0.7, 1.4)  # of the true time from first to last onset; even a straight line is well inside
 _AGREEMENT_S = 0.25
 
 
@@ -69,7 +70,7 @@ class ContractReport:
 def check_aligner(
     spec: str, parameters: Mapping[str, Any] | None = None, *, timeout: float = 120.0
 ) -> ContractReport:
-    """Check that an aligner keeps the contract.
+    """Check that an aligner keeps the contract; it ends at once if it cannot be loaded or align a scale.
 
     These are the points:
 
@@ -113,7 +114,7 @@ def check_aligner(
 
 
 def _check_alignments(process: AlignerProcess, report: ContractReport) -> None:
-    scale, note = _score([60, 62, 64, 65, 67, 69, 71, 72]), _score([60])
+    scale, note = _score(_C_MAJOR), _score([60])
     recording = _perform(scale)
     silence = np.zeros(round(_SILENCE_S * _RATE), dtype=np.float32)
     framed = Audio(np.concatenate([silence, recording.samples, silence]), _RATE, name="scale in silence")
@@ -124,11 +125,11 @@ def _check_alignments(process: AlignerProcess, report: ContractReport) -> None:
         return outcome.alignment
 
     plain = align("aligns-a-scale", scale, recording)
+    if plain is None:
+        return  # what cannot do this will not do the rest, and one that hangs would hang each time
     align("aligns-one-note", note, _perform(note))
     align("aligns-silence-at-the-ends", scale, framed)
     resampled = align("aligns-another-sample-rate", scale, recording.resampled(_OTHER_RATE))
-    if plain is None:
-        return
     report.add("covers-the-recording", _coverage(plain.at(scale.onsets), scale.onsets))
     if resampled is not None:
         report.add("heeds-the-sample-rate", _agreement(plain.at(scale.onsets), resampled.at(scale.onsets)))
@@ -141,7 +142,7 @@ def _check_alignments(process: AlignerProcess, report: ContractReport) -> None:
 
 
 def _score(pitches: list[int]) -> Score:
-    starts = np.arange(len(pitches)) * 0.5
+    starts = np.arange(len(pitches), dtype=np.float64) * 0.5
     return Score(starts, starts + 0.45, np.array(pitches), np.full(len(pitches), 80), name="contract check")
 
 

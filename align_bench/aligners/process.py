@@ -236,7 +236,7 @@ class AlignerProcess:
             raise _EndedError("stopped to answer, and was ended")
         if code < 0:
             name = signal.Signals(-code).name
-            hint = ", perhaps for lack of memory" if name == "SIGKILL" else ""
+            hint = ", out of memory?" if name == "SIGKILL" else ""
             raise _EndedError(f"crashed with {name}{hint}")
         raise _EndedError(f"ended its process with exit code {code}")
 

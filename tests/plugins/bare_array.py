@@ -1,0 +1,3 @@
+class BareArray:
+    def align(self, score, audio):
+        return score.onsets
