@@ -16,28 +16,23 @@ import sys
 import warnings
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.parsers import expat
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from align_bench.errors import InvalidInputError
-from align_bench.types import FloatArray, IntArray, Score
+from align_bench.midi import check_duration, read_midi, reason
+from align_bench.types import FloatArray, Score
 
 MIDI_SUFFIXES = (".mid", ".midi")
 XML_SUFFIXES = (".musicxml", ".xml", ".mxl")
 SUFFIXES = (*MIDI_SUFFIXES, *XML_SUFFIXES, ".krn")
 
 MAX_BYTES = 16 * 2**20
-MAX_DURATION_S = 10 * 3600.0
-# A-MAPS holds single ticks at 3,750 quarter notes a minute; faster than this is no tempo but a defect.
-MAX_MIDI_TEMPO = 60_000.0
 TEMPO_RANGE = (5.0, 1000.0)
 DEFAULT_TEMPO = 120.0
-PERCUSSION_CHANNEL = 9
 VELOCITY = 64
 
 
@@ -68,158 +63,49 @@ def load_score(path: str | Path, *, unfold_repeats: bool = False) -> Score:
         raise InvalidInputError(
             f"score must be {', '.join(SUFFIXES)}, got {str(path)!r}. Convert it, e.g. with MuseScore."
         )
-    data = read_file(path)
     if suffix in MIDI_SUFFIXES:
-        return read_midi(data, str(path)).score()
-    if suffix == ".krn":
-        _check_kern(data, path)
-    else:
-        data = _unzip(data, path) if data[:2] == b"PK" else data
-        _check_musicxml(data, path)
-    return _notated_score(data, path, unfold_repeats)
+        return read_midi(read_file(path), str(path)).score()
+    notes, tempo = load_notation(path, unfold_repeats=unfold_repeats)
+    return lay_out(notes, tempo, str(path))
 
 
-@dataclass(frozen=True, eq=False)
-class MidiNotes:
-    """The notes of a MIDI file in ticks, and its tempo map.
-
-    Attributes
-    ----------
-    on_ticks, off_ticks, pitches, velocities : numpy.ndarray, shape (n_notes,)
-        Note onsets and offsets in ticks, MIDI note numbers and velocities, in the order of the file.
-    ticks_per_quarter : int
-    tempo_ticks, tempi : numpy.ndarray, shape (n_tempi,)
-        Where each tempo begins, and how many microseconds a quarter note then takes. The first is at 0.
-    name : str
-        For messages only.
-    """
-
-    on_ticks: FloatArray
-    off_ticks: FloatArray
-    pitches: IntArray
-    velocities: IntArray
-    ticks_per_quarter: int
-    tempo_ticks: FloatArray
-    tempi: FloatArray
-    name: str
-
-    def seconds(self, ticks: ArrayLike) -> FloatArray:
-        """Return the time of each tick under the tempo map, in seconds."""
-        wanted = np.asarray(ticks, dtype=np.float64)
-        per_tick = self.tempi / (self.ticks_per_quarter * 1e6)
-        begins = np.concatenate(([0.0], np.cumsum(np.diff(self.tempo_ticks) * per_tick[:-1])))
-        here = np.searchsorted(self.tempo_ticks, wanted, side="right") - 1
-        return np.asarray(begins[here] + (wanted - self.tempo_ticks[here]) * per_tick[here], dtype=np.float64)
-
-    def score(self) -> Score:
-        """Return the notes at the file's own times."""
-        return Score(
-            self.seconds(self.on_ticks),
-            self.seconds(self.off_ticks),
-            self.pitches,
-            self.velocities,
-            self.name,
-        )
-
-
-def read_midi(data: bytes, name: str) -> MidiNotes:
-    """Parse a standard MIDI file of type 0 or 1.
+def load_notation(path: Path, *, unfold_repeats: bool = False) -> tuple[FloatArray, float]:
+    """Read the notes of a MusicXML or kern score.
 
     Parameters
     ----------
-    data : bytes
-    name : str
-        The file's name, for messages.
+    path : pathlib.Path
+    unfold_repeats : bool, optional
+
+    Returns
+    -------
+    notes : numpy.ndarray, shape (n_notes, 3)
+        Onset and offset in quarter notes from the beginning of the first bar, and MIDI note number.
+    tempo : float
+        Quarter notes a minute.
 
     Raises
     ------
     InvalidInputError
-        If it cannot be parsed, has no notes besides percussion, or lasts longer than ten hours.
+        As `load_score`.
     """
-    import mido
-
-    if data[:4] != b"MThd":
-        raise InvalidInputError(f"score must be a standard MIDI file, got other bytes ({name}).")
-    try:
-        midi = mido.MidiFile(file=io.BytesIO(data))
-    except Exception as error:  # mido lets IndexError, KeyError and others through on corrupt files
-        raise InvalidInputError(
-            f"score must be a readable MIDI file, got {_reason(error)} ({name})."
-        ) from error
-    if midi.type not in (0, 1) or midi.ticks_per_beat <= 0:
-        raise InvalidInputError(
-            f"score must be MIDI of type 0 or 1 with ticks a quarter note, got type {midi.type} with "
-            f"division {midi.ticks_per_beat} ({name}). Export it again."
-        )
-    notes: list[tuple[int, int, int, int]] = []
-    tempi: list[tuple[int, int]] = []
-    for track in midi.tracks:
-        _read_track(track, notes, tempi)
-    if not notes:
-        raise InvalidInputError(f"score must have notes, got a MIDI file without any ({name}).")
-    tempi.sort(key=lambda entry: entry[0])
-    at_tick = {0: 500_000} | dict(tempi)
-    columns = np.array(notes, dtype=np.int64)
-    parsed = MidiNotes(
-        on_ticks=columns[:, 0].astype(np.float64),
-        off_ticks=columns[:, 1].astype(np.float64),
-        pitches=columns[:, 2],
-        velocities=columns[:, 3],
-        ticks_per_quarter=int(midi.ticks_per_beat),
-        tempo_ticks=np.array(list(at_tick), dtype=np.float64),
-        tempi=np.array(list(at_tick.values()), dtype=np.float64),
-        name=name,
-    )
-    if parsed.tempi.min() < 60e6 / MAX_MIDI_TEMPO:
-        raise InvalidInputError(
-            f"tempo must be at most {MAX_MIDI_TEMPO:.0f} quarter notes a minute, got "
-            f"{parsed.tempi.min():.0f} microseconds a quarter note ({name})."
-        )
-    _check_duration(float(parsed.seconds(parsed.off_ticks.max())), name)
-    return parsed
-
-
-def _read_track(track: Any, notes: list[tuple[int, int, int, int]], tempi: list[tuple[int, int]]) -> None:
-    """Append the notes of a track (on, off, pitch, velocity) and its tempi (tick, microseconds)."""
-    tick = 0
-    sounding: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for message in track:
-        tick += message.time
-        if message.type == "set_tempo":
-            tempi.append((tick, message.tempo))
-        elif message.type in ("note_on", "note_off") and message.channel != PERCUSSION_CHANNEL:
-            key = (message.channel, message.note)
-            if message.type == "note_on" and message.velocity > 0:
-                sounding.setdefault(key, []).append((tick, message.velocity))
-            elif sounding.get(key):
-                # A pitch that is struck again before its note-off: the first stroke ends first.
-                on, velocity = sounding[key].pop(0)
-                notes.append((on, tick, message.note, velocity))
-    for (_, pitch), left in sounding.items():
-        notes.extend((on, tick, pitch, velocity) for on, velocity in left)
-
-
-def _notated_score(data: bytes, path: Path, unfold_repeats: bool) -> Score:
-    """Lay out MusicXML or kern at its nominal tempo."""
+    data = read_file(path)
+    kern = path.suffix.lower() == ".krn"
+    if kern:
+        _check_kern(data, path)
+    else:
+        data = _unzip(data, path) if data[:2] == b"PK" else data
+        _check_musicxml(data, path)
     partitura = _import_partitura()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # partitura comments on slurs and beams, which we do not use
-            if path.suffix.lower() == ".krn":
-                parts = partitura.load_kern(str(path)).parts
-            else:
-                parts = partitura.load_musicxml(io.BytesIO(data)).parts
-            rows = [row for part in parts for row in _part_notes(partitura, part, unfold_repeats)]
-            tempi = [tempo for part in parts for tempo in part.iter_all(partitura.score.Tempo)]
-            first = min(tempi, key=lambda tempo: tempo.start.t, default=None)
-            tempo = (
-                float(partitura.utils.music.to_quarter_tempo(first.unit or "q", first.bpm))
-                if first
-                else DEFAULT_TEMPO
-            )
+            score = partitura.load_kern(str(path)) if kern else partitura.load_musicxml(io.BytesIO(data))
+            rows = [row for part in score.parts for row in _part_notes(partitura, part, unfold_repeats)]
+            tempo = _tempo(partitura, score)
     except Exception as error:  # partitura raises whatever its parsers meet
         raise InvalidInputError(
-            f"score must be readable MusicXML or kern, got {_reason(error)} ({path}). "
+            f"score must be readable MusicXML or kern, got {reason(error)} ({path}). "
             f"Open and export it again, e.g. with MuseScore."
         ) from error
     if not rows:
@@ -229,12 +115,23 @@ def _notated_score(data: bytes, path: Path, unfold_repeats: bool) -> Score:
             f"tempo must be {TEMPO_RANGE[0]:g} to {TEMPO_RANGE[1]:g} quarter notes a minute, "
             f"got {tempo:g} ({path})."
         )
-    columns = np.array(rows, dtype=np.float64)
-    times = columns[:, :2] * (60.0 / tempo)
-    _check_duration(float(times.max()), str(path))
-    return Score(
-        times[:, 0], times[:, 1], columns[:, 2].astype(np.int64), np.full(len(rows), VELOCITY), str(path)
-    )
+    return np.array(rows, dtype=np.float64), tempo
+
+
+def lay_out(notes: FloatArray, tempo: float, name: str) -> Score:
+    """Return notes in quarters, shape (n_notes, 3) as from `load_notation`, at one tempo."""
+    times = notes[:, :2] * (60.0 / tempo)
+    check_duration(float(times.max()), name)
+    return Score(times[:, 0], times[:, 1], notes[:, 2].astype(np.int64), np.full(len(notes), VELOCITY), name)
+
+
+def _tempo(partitura: Any, score: Any) -> float:
+    """Return the first tempo mark in numbers, in quarter notes a minute."""
+    tempi = [tempo for part in score.parts for tempo in part.iter_all(partitura.score.Tempo)]
+    if not tempi:
+        return DEFAULT_TEMPO
+    first = min(tempi, key=lambda tempo: tempo.start.t)
+    return float(partitura.utils.music.to_quarter_tempo(first.unit or "q", first.bpm))
 
 
 def _part_notes(partitura: Any, part: Any, unfold_repeats: bool) -> list[tuple[float, float, int]]:
@@ -244,8 +141,8 @@ def _part_notes(partitura: Any, part: Any, unfold_repeats: bool) -> list[tuple[f
     if not notes:
         return []
     begin = float(part.quarter_map(part.first_point.t))
-    on = np.array([part.quarter_map(n.start.t) for n in notes], dtype=np.float64) - begin
-    off = np.array([part.quarter_map(n.end_tied.t) for n in notes], dtype=np.float64) - begin
+    on = np.asarray(part.quarter_map([n.start.t for n in notes]), dtype=np.float64) - begin
+    off = np.asarray(part.quarter_map([n.end_tied.t for n in notes]), dtype=np.float64) - begin
     pitches = [int(n.midi_pitch) for n in notes]
     if not unfold_repeats:
         return list(zip(on.tolist(), off.tolist(), pitches, strict=True))
@@ -305,14 +202,6 @@ def _check_size(size: int, name: str) -> None:
         raise InvalidInputError(f"score must be at most {MAX_BYTES // 2**20} MB, got more ({name}).")
 
 
-def _check_duration(seconds: float, name: str) -> None:
-    if not seconds <= MAX_DURATION_S:
-        raise InvalidInputError(
-            f"score must last at most {MAX_DURATION_S / 3600:g} hours, got {seconds / 3600:.1f} ({name}). "
-            f"Check its tempo and its last note."
-        )
-
-
 def _check_musicxml(data: bytes, path: Path) -> None:
     """Refuse what is not well-formed MusicXML, or declares entities (which can expand without bound)."""
     roots: list[str] = []
@@ -364,7 +253,7 @@ def _unzip(data: bytes, path: Path) -> bytes:
             return archive.read(scores[0])
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as error:
         raise InvalidInputError(
-            f"score must be compressed MusicXML, got {_reason(error)} ({path})."
+            f"score must be compressed MusicXML, got {reason(error)} ({path})."
         ) from error
 
 
@@ -379,8 +268,3 @@ def _check_kern(data: bytes, path: Path) -> None:
         raise InvalidInputError(
             f"kern must be a table of short tokens, got one of {widest} characters ({path})."
         )
-
-
-def _reason(error: Exception) -> str:
-    """Return an exception in words, for those that have none too."""
-    return f"{type(error).__name__}: {str(error)[:200]}" if str(error) else type(error).__name__

@@ -19,6 +19,9 @@ from pathlib import Path
 
 from align_bench.datasets.layout import INDEXES, md5
 from align_bench.datasets.maps_recordings import WITHOUT_SCORE, Finder, entries
+from align_bench.datasets.mazurka_recordings import EXCLUDED, PIECES, piece_id
+
+SAMPLE = {"maps": "MAPS_MUS-scn15_9_ENSTDkAm", "mazurka": "Chopin_Op030No2_Brailowsky-1960_pid9060-19"}
 
 
 def maps_index(data_home: Path, kinds: list[str], old: dict) -> dict:
@@ -46,6 +49,25 @@ def maps_index(data_home: Path, kinds: list[str], old: dict) -> dict:
     return {"version": "1.0", "tracks": tracks}
 
 
+def mazurka_index(data_home: Path, old: dict) -> dict:
+    """Return the index of the annotated recordings, with the checksums of annotations and scores."""
+    tracks = dict(old)
+    for file in data_home.rglob("*.beat"):
+        if file.stem in EXCLUDED:
+            continue
+        piece = piece_id(file.stem)
+        score = f"scores/musicxml/{PIECES[piece].stem}.xml"
+        known = old.get(file.stem, {"beats": [None, None]})["beats"][1]
+        if known not in (None, md5(file)):
+            sys.exit(f"{file} has another checksum than the index: {md5(file)}, not {known}")
+        tracks[file.stem] = {
+            "audio": [f"wav_22050_mono/{piece}/{file.stem}.wav", None],
+            "beats": [f"annotations_beat/{piece}/{file.name}", md5(file)],
+            "score": [score, md5(data_home / score)],
+        }
+    return {"version": "1.0", "tracks": tracks}
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
@@ -57,8 +79,15 @@ def main() -> None:
     arguments = parser.parse_args()
     path = INDEXES / f"{arguments.dataset}_index_1.0.json"
     old = json.loads(path.read_text())["tracks"] if path.exists() else {}
-    index = maps_index(arguments.data_home, arguments.kinds, old)
+    if arguments.dataset == "maps":
+        index = maps_index(arguments.data_home, arguments.kinds, old)
+    else:
+        index = mazurka_index(arguments.data_home, old)
     path.write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
+    # mirdata's contract tests run on a sample of one track.
+    one = SAMPLE[arguments.dataset]
+    sample = {"version": "sample", "tracks": {one: index["tracks"][one]}}
+    path.with_stem(f"{path.stem}_sample").write_text(json.dumps(sample, indent=1, sort_keys=True) + "\n")
     known = sum(file[1] is not None for files in index["tracks"].values() for file in files.values())
     print(f"{path}: {len(index['tracks'])} recordings, {known} checksums")
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from align_bench.errors import InvalidInputError
-from align_bench.scores import VELOCITY, read_file, read_midi
+from align_bench.midi import MidiNotes, read_midi
+from align_bench.scores import VELOCITY, read_file
 from align_bench.types import FloatArray, IntArray, Reference, Score
 
 # Divisions of a quarter note, coarse to fine: where two grids are equally near, the coarser one has it.
@@ -85,7 +86,11 @@ def flatten_amaps(path: str | Path) -> NominalNotes:
     InvalidInputError
         If it is not a MIDI file with notes.
     """
-    midi = read_midi(read_file(Path(path)), str(path))
+    return flatten(read_midi(read_file(Path(path)), str(path)))
+
+
+def flatten(midi: MidiNotes) -> NominalNotes:
+    """Return the notes of a parsed A-MAPS file at nominal times."""
     times = midi.seconds(midi.on_ticks)
     order = np.lexsort((midi.pitches, times))
     on_quarters = snap(midi.on_ticks / midi.ticks_per_quarter)[order]
@@ -98,7 +103,7 @@ def flatten_amaps(path: str | Path) -> NominalNotes:
         times=times[order],
         pitches=midi.pitches[order],
         tempo=float(min(METRONOME, key=lambda mark: abs(mark - median))),
-        name=str(path),
+        name=midi.name,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from align_bench.datasets.report import Report
 from align_bench.errors import DatasetError, unknown_name
 
 INDEXES = Path(__file__).parent / "indexes"
@@ -93,3 +95,59 @@ def md5(path: Path) -> str:
     """Return the MD5 of a file, the checksum that mirdata's indexes hold."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+Tracks = dict[str, dict[str, list[str | None]]]
+ByTrack = dict[str, list[str]]
+
+
+def check_files(
+    tracks: Tracks, find: Callable[[str, str], Path | None], data_home: Path
+) -> dict[str, ByTrack]:
+    """Sort the files of an index that are not as they should be.
+
+    Parameters
+    ----------
+    tracks : dict
+        ``{track_id: {kind: [path, md5 or None]}}`` of a mirdata index.
+    find : callable
+        Where the file of a track and kind is, or None.
+    data_home : pathlib.Path
+
+    Returns
+    -------
+    dict
+        ``"missing"``, ``"changed"`` and ``"unverified"``, each ``{track_id: [path below data_home, ...]}``.
+        A file is unverified if it is there but its checksum is not known: the index has none, or the file
+        is of another format.
+    """
+    checksum_of = cache(md5)
+    told: dict[str, ByTrack] = {"missing": {}, "changed": {}, "unverified": {}}
+    for track_id, files in tracks.items():
+        for kind, (relative, checksum) in files.items():
+            if relative is None:
+                continue
+            file = find(track_id, kind)
+            if file is None:
+                told["missing"].setdefault(track_id, []).append(relative)
+                continue
+            name = str(file.relative_to(data_home))
+            if checksum is None or file.suffix != Path(relative).suffix:
+                told["unverified"].setdefault(track_id, []).append(name)
+            elif checksum_of(file) != checksum:
+                told["changed"].setdefault(track_id, []).append(name)
+    return told
+
+
+def report(name: str, data_home: Path, tracks: Tracks, find: Callable[[str, str], Path | None]) -> Report:
+    """Return `check_files` as a report; a file that serves several tracks is told once.
+
+    Tracks for which the index itself has no file of some kind cannot be used and are not counted.
+    """
+    told = check_files(tracks, find, data_home)
+    usable = {track for track, files in tracks.items() if all(path is not None for path, _ in files.values())}
+    flat = {
+        kind: tuple(dict.fromkeys(file for files in by_track.values() for file in files))
+        for kind, by_track in told.items()
+    }
+    return Report(name, str(data_home), len(usable), len(usable - set(told["missing"])), **flat)

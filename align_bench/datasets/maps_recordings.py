@@ -23,7 +23,7 @@ import numpy as np
 
 from align_bench.datasets.amaps import MATCH_S, flatten_amaps, reference
 from align_bench.datasets.base import Collection
-from align_bench.datasets.layout import INDEXES, default_home, home, md5, read_index, require
+from align_bench.datasets.layout import INDEXES, default_home, home, read_index, report, require
 from align_bench.datasets.report import Report
 from align_bench.errors import InvalidInputError, unknown_name
 from align_bench.types import Audio, FloatArray, IntArray, Recording, Reference, Score
@@ -111,26 +111,7 @@ def validate(data_home: Path | None) -> Report:
     """Tell which files are there, against the index of the default version."""
     path = default_home("maps") if data_home is None else data_home
     tracks = read_index("maps", "default", VERSIONS)[0]["tracks"]
-    finder = Finder(path)
-    missing: list[str] = []
-    changed: list[str] = []
-    unverified: list[str] = []
-    usable = 0
-    for track_id, files in tracks.items():
-        found = {kind: finder.find(track_id, kind) for kind in files}
-        usable += all(found.values())
-        for kind, (relative, checksum) in files.items():
-            file = found[kind]
-            if relative is None:
-                continue
-            if file is None:
-                missing.append(relative)
-            elif checksum is None or file.suffix != Path(relative).suffix:
-                unverified.append(str(file.relative_to(path)))
-            elif md5(file) != checksum:
-                changed.append(str(file.relative_to(path)))
-    n = sum(all(relative is not None for relative, _ in files.values()) for files in tracks.values())
-    return Report("maps", str(path), n, usable, tuple(missing), tuple(changed), tuple(unverified))
+    return report("maps", path, tracks, Finder(path).find)
 
 
 class Finder:
@@ -139,7 +120,7 @@ class Finder:
     Parameters
     ----------
     data_home : pathlib.Path
-        MAPS itself or the directory that holds ``MAPS`` and ``A-MAPS``.
+        MAPS itself or the directory that holds ``MAPS`` and ``A-MAPS`` (or ACPAS, which carries it).
     """
 
     def __init__(self, data_home: Path) -> None:
@@ -151,6 +132,13 @@ class Finder:
             if top.name.lower().replace("_", "-").startswith(("a-maps", "amaps"))
             for directory in (top, *_directories(top))
         ]
+        # ACPAS carries A-MAPS too, as R_1_A_MAPS_alb_se2_ENSTDkCl.mid in one directory a piece.
+        self.acpas = {
+            "MAPS_MUS-" + path.stem.split("_A_MAPS_")[1]: path
+            for top in _directories(data_home)
+            if top.name.upper().startswith("ACPAS")
+            for path in top.rglob("R_*_A_MAPS_*_ENSTDk??.mid")
+        }
 
     def files(self, entry: Entry) -> dict[str, Path]:
         """Return those of audio, notes and score that are there."""
@@ -167,7 +155,7 @@ class Finder:
                 path = directory / f"{recording_id}{suffix}"
                 if path.is_file():
                     return path
-        return None
+        return self.acpas.get(recording_id) if kind == "score" else None
 
     def _maps_dirs(self, recording_id: str) -> Iterator[Path]:
         subset = recording_id.rsplit("_", 1)[1]
