@@ -5,6 +5,6 @@ instrument, and `align_bench.conditions` the microphone. The truth is the perfor
 made from.
 """
 
-from align_bench.datasets.demo.build import build, collection
+from align_bench.datasets.demo.dataset import build, collection
 
 __all__ = ["build", "collection"]
