@@ -17,9 +17,10 @@ from align_bench.aligners.registry import resolve
 from align_bench.aligners.session import Plan
 from align_bench.datasets.base import Collection
 from align_bench.errors import UsageError, unknown_name
-from align_bench.execution import Bench, LoadedAligner
+from align_bench.execution import Bench
 from align_bench.results import Record
 from align_bench.store import Rerun
+from align_bench.work import LoadedAligner
 
 AlignerSpec = str | tuple[str, Mapping[str, Any]] | Aligner
 

@@ -90,7 +90,8 @@ class Journal:
         lines = [json.loads(line) for line in whole.splitlines()]
         fresh = not lines or lines[0] != {"header": header}
         self.lines: list[dict[str, Any]] = [] if fresh else lines[1:]
-        self._file = open(path, "r+b" if path.exists() else "x+b")  # noqa: SIM115 (closed by close)
+        # Unbuffered: after a failed write nothing may be left that close would try again.
+        self._file = open(path, "r+b" if path.exists() else "x+b", buffering=0)  # noqa: SIM115
         self._end = 0 if fresh else len(whole)
         self._file.truncate(self._end)
         if fresh:
@@ -106,8 +107,9 @@ class Journal:
         """
         data = json.dumps(line, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         self._file.seek(self._end)
-        self._file.write(data)
-        self._file.flush()
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
         self._end += len(data)
 

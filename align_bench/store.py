@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from align_bench.errors import AlignBenchError
+from align_bench.errors import AlignBenchError, UsageError
 from align_bench.results import (
     Record,
     RecordError,
@@ -115,16 +115,28 @@ def open_store(path: Path, record: Record, rerun: Rerun) -> Iterator[Store]:
         Everything but its recordings.
     rerun : {"missing", "failed", "all"}
         What to do again: nothing that was done, what failed, or everything.
+
+    Raises
+    ------
+    UsageError
+        If the directory cannot be written.
     """
     from filelock import FileLock
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.parent / f".{path.stem}.lock"):
+    lock = FileLock(path.parent / f".{path.stem}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise UsageError(f"output must be a directory to write in, got {error}.") from error
+    try:
         store = Store(path, record, rerun)
         try:
             yield store
         finally:
             store.close()
+    finally:
+        lock.release()
 
 
 def _identity(record: Record) -> str:
