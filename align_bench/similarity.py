@@ -95,7 +95,9 @@ def cell_costs(
             values[k : k + 4096] = np.einsum("dk,dk->k", difference, difference)
         if metric == "euclidean":
             values = np.sqrt(values)
-        return values if threshold is None else np.asarray(values > threshold, dtype=np.float64)
+        if threshold is None:
+            return values
+        return np.asarray(values.astype(np.float32) > np.float32(threshold), dtype=np.float64)
 
     return costs
 
