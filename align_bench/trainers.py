@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from align_bench.errors import AlignerError
+from align_bench.errors import AlignerError, unknown_name
 
 GROUP = "align_bench.trainers"
 
@@ -31,16 +31,19 @@ class TrainerCommands(TyperGroup):
         return list(list_trainers())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return one trainer as a command, or None if there is no such trainer.
+        """Return one trainer as a command.
 
         Raises
         ------
+        UsageError
+            If there is no such trainer.
         AlignerError
             If it cannot be imported.
         """
-        point = list_trainers().get(cmd_name)
-        if point is None:
-            return None
+        trainers = list_trainers()
+        if cmd_name not in trainers:
+            raise unknown_name("trainer", cmd_name, trainers)
+        point = trainers[cmd_name]
         try:
             target = point.load()
         except Exception as error:

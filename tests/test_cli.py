@@ -247,6 +247,10 @@ def test_ctrl_c_keeps_what_is_finished(recordings: Path, plugin: Path, tmp_path:
     assert first.stat().st_mtime_ns == written
 
 
+def test_memory_is_given_in_gib(recordings: Path, plugin: Path, tmp_path: Path) -> None:
+    assert run_all(recordings, plugin, tmp_path / "out", "--max-memory", "8").exit_code == 0
+
+
 # leaderboard, table1, show
 
 
@@ -453,7 +457,9 @@ def test_trainers_are_functions_or_typer_apps_from_entry_points(
     gone = call("train", "gone")
     assert gone.exit_code == 2
     assert gone.stderr.startswith("error: trainer gone must be importable, got ModuleNotFoundError")
-    assert call("train", "unheard-of").exit_code == 2
+    unknown = call("train", "mny")
+    assert unknown.exit_code == 2
+    assert re.search(r"^error: trainer must be one of .*got 'mny'. Did you mean 'many'", unknown.stderr)
 
 
 def test_listing_trainers_imports_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,11 +147,13 @@ def test_rows_like_the_best_are_marked_and_oracles_stand_apart() -> None:
             record("oracle", of(*[1.0] * 8), oracle=True),
             record("best", of(0.9, 0.8, 0.9, 0.8, 0.9, 0.8, 0.9, 0.8)),
             record("alike", of(0.8, 0.9, 0.8, 0.9, 0.8, 0.9, 0.8, 0.79)),
+            record("modest oracle", of(0.8, 0.9, 0.8, 0.9, 0.8, 0.9, 0.8, 0.79), oracle=True),
             record("worse", of(0.5, 0.4, 0.5, 0.4, 0.5, 0.4, 0.5, 0.45)),
         ]
     )["set"]
     assert {row.aligner: row.like_best for row in rows} == {
         "oracle": False,
+        "modest oracle": False,
         "best": False,
         "alike": True,
         "worse": False,

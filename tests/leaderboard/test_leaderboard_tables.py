@@ -219,7 +219,7 @@ def test_unknown_formats_are_refused(write: object) -> None:
 def test_table_1_has_the_four_variants_with_both_decoders() -> None:
     records = [
         make("siamese-cqt-distance", 0.0, parameters={"decoder": "exact"}),
-        make("siamese-cqt-distance@decoder=fastdtw", 0.03, parameters={"decoder": "fastdtw"}),
+        make("siamese-cqt-distance+decoder=fastdtw", 0.03, parameters={"decoder": "fastdtw"}),
         make("chroma-dtw", 0.0),
     ]
     text = table1(records, "markdown")
@@ -232,7 +232,7 @@ def test_table_1_has_the_four_variants_with_both_decoders() -> None:
         ["siamese-stft-distance", "exact", "78.1"],
         ["siamese-stft-distance", "fastdtw", "78.1"],
         ["siamese-cqt-distance", "exact", "81.4"],
-        ["siamese-cqt-distance@decoder=fastdtw", "fastdtw", "81.4"],
+        ["siamese-cqt-distance+decoder=fastdtw", "fastdtw", "81.4"],
     ]
     assert all(cell == "–" for row in rows[:6] for cell in row[3:])
     assert rows[6][4:6] == ["37.5", "87.5"]
@@ -256,5 +256,5 @@ def test_table_1_needs_one_of_the_four() -> None:
 
 def test_variants_are_told_by_name() -> None:
     for name in REPORTED:
-        assert variant(f"{name}[decoder=fastdtw]") == variant(f"{name}@decoder=fastdtw") == name
+        assert variant(f"{name}[decoder=fastdtw]") == variant(f"{name}+decoder=fastdtw") == name
     assert variant("siamese-cqt-distance-2") not in REPORTED
