@@ -88,13 +88,14 @@ class Store:
     def finish(self, order: list[str]) -> Record:
         """Turn the journal into the record, rows in the given order of recording ids."""
         rows = [self.done[key] for key in order if key in self.done]
-        record = self._record.model_copy(update={"recordings": rows})
-        try:
-            save_record(record, self.path)
-        except OSError as error:
-            raise AlignBenchError(
-                f"record must be writable, got {error} ({self.path}). Make room."
-            ) from error
+        if self._old and self._old.recordings == rows:
+            record = self._old  # nothing is new: the file stays as it is
+        else:
+            record = self._record.model_copy(update={"recordings": rows})
+            try:
+                save_record(record, self.path)
+            except OSError as error:
+                raise AlignBenchError(f"record must be writable, got {error} ({self.path}).") from error
         self._journal.close(remove=True)
         return record
 
