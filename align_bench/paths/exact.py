@@ -179,9 +179,7 @@ class _Solver:
         strips = -(-n // _kernels.LANES)
         strip_bytes = 4 * self._n_words(m)
         row = np.full(_kernels.n_tiles(m) * _kernels.STEPS + 1, np.inf)
-        # The first cell is entered from a corner before it, diagonally; its weight must come out as 1.
-        first = costs(np.zeros(1, np.int64), np.zeros(1, np.int64))[0]
-        row[0] = first * (1.0 - float(self.weights[0]))
+        row[0] = 0.0  # a corner before the first cell; what that cell costs is the same for all paths
 
         block = strips
         if max_memory is not None and strips * strip_bytes > max_memory:

@@ -157,6 +157,17 @@ def test_bounded_memory_gives_the_same_path(tie_rule):
     assert is_path(free.steps, (1500, 1300))
 
 
+def test_bounded_memory_where_the_path_enters_a_block_at_the_edge_of_a_tile():
+    x = np.random.default_rng(9).normal(size=(4, 640))
+    y = np.repeat(x, np.r_[6, np.full(639, 3)], axis=1)
+    for shift in range(6):
+        path = dtw(x, y[:, shift:], max_memory=0)
+        assert path.method == "exact-checkpointed"
+        assert (
+            path.steps[:, 0].tolist() == np.repeat(np.arange(640), np.r_[6 - shift, np.full(639, 3)]).tolist()
+        )
+
+
 def test_costs_are_those_of_the_path():
     x, y = performance(np.random.default_rng(5), 200, 300)
     path = dtw(x, y, step_weights=(2.0, 1.0, 0.5))
@@ -226,6 +237,8 @@ def test_bad_matrices_are_refused(cost, message):
         ({"step_weights": (1, 1)}, InvalidInputError, "step_weights must be three numbers > 0"),
         ({"step_weights": (1, np.nan, 1)}, InvalidInputError, "step_weights must be three numbers > 0"),
         ({"threshold": -0.1}, InvalidInputError, "threshold must be a distance >= 0, got -0.1"),
+        ({"step_weights": (1, np.inf, 1)}, InvalidInputError, "step_weights must be three numbers > 0"),
+        ({"threshold": np.inf}, InvalidInputError, "threshold must be a distance >= 0, got inf"),
         ({"threshold": np.nan}, InvalidInputError, "threshold must be a distance >= 0, got nan"),
     ],
 )
