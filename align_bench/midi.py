@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from align_bench.errors import InvalidInputError
 from align_bench.types import FloatArray, IntArray, Score
 
+# The longest scores take some 100 kB; mido needs seconds for each MB.
+MAX_BYTES = 4 * 2**20
 MAX_DURATION_S = 10 * 3600.0
 # A-MAPS holds single ticks at 3,750 quarter notes a minute; faster than this is no tempo but a defect.
 MAX_MIDI_TEMPO = 60_000.0
@@ -77,6 +79,8 @@ def read_midi(data: bytes, name: str) -> MidiNotes:
     """
     import mido
 
+    if len(data) > MAX_BYTES:
+        raise InvalidInputError(f"MIDI must be at most {MAX_BYTES // 2**20} MB, got more ({name}).")
     if data[:4] != b"MThd":
         raise InvalidInputError(f"score must be a standard MIDI file, got other bytes ({name}).")
     try:

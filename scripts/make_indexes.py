@@ -19,7 +19,7 @@ from pathlib import Path
 
 from align_bench.datasets.layout import INDEXES, md5
 from align_bench.datasets.maps_recordings import WITHOUT_SCORE, Finder, entries
-from align_bench.datasets.mazurka_recordings import EXCLUDED, PIECES, piece_id
+from align_bench.datasets.mazurka_files import EXCLUDED, PIECES, piece_id
 
 SAMPLE = {"maps": "MAPS_MUS-scn15_9_ENSTDkAm", "mazurka": "Chopin_Op030No2_Brailowsky-1960_pid9060-19"}
 

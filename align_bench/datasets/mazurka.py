@@ -27,7 +27,7 @@ from mirdata import core, download_utils, io
 from mirdata.annotations import BeatData
 from numpy.typing import NDArray
 
-from align_bench.datasets import mazurka_recordings
+from align_bench.datasets import mazurka_files, mazurka_recordings
 from align_bench.datasets.layout import default_home
 from align_bench.datasets.mirdata_base import found_path, indexes, load_audio, validate
 from align_bench.types import Score
@@ -96,7 +96,7 @@ Recordings: commercial, not redistributable. Annotations: published for research
 MazurkaBL: Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International.
 """
 
-_finder = lru_cache(maxsize=8)(mazurka_recordings.Finder)
+_finder = lru_cache(maxsize=8)(mazurka_files.Finder)
 
 
 class Track(core.Track):  # type: ignore[misc]
@@ -121,7 +121,7 @@ class Track(core.Track):  # type: ignore[misc]
         Its title.
     performer : str
         Family name of the pianist.
-    year : int
+    year : int or None
         Year of the recording, as the project has it.
     pid : str
         The Mazurka Project's id.
@@ -138,10 +138,10 @@ class Track(core.Track):  # type: ignore[misc]
         self.audio_path = self.get_path("audio")
         self.beats_path = self.get_path("beats")
         self.score_path = self.get_path("score")
-        self.piece = mazurka_recordings.piece_id(track_id)
-        self.title = mazurka_recordings.PIECES[self.piece].title
-        self.performer, self.year = mazurka_recordings.performer(track_id)
-        self.pid = mazurka_recordings.pid_of(track_id)
+        self.piece = mazurka_files.piece_id(track_id)
+        self.title = mazurka_files.PIECES[self.piece].title
+        self.performer, self.year = mazurka_files.performer(track_id)
+        self.pid = mazurka_files.pid_of(track_id)
 
     def get_path(self, key: str) -> str | None:
         """Get the path of a file wherever it is there, else the one in the index."""
@@ -213,7 +213,7 @@ def load_score(score_path: str | None) -> Score | None:
     path = Path(score_path)
     if not path.is_file():
         raise FileNotFoundError(f"score must be a file, got {score_path!r}, which does not exist.")
-    return mazurka_recordings.load_nominal_score(path, mazurka_recordings.piece_of_score(path))
+    return mazurka_recordings.load_nominal_score(path, mazurka_files.piece_of_score(path))
 
 
 @core.docstring_inherit(core.Dataset)
@@ -250,4 +250,4 @@ class Dataset(core.Dataset):  # type: ignore[misc]
         dict
             Files with another checksum by track.
         """
-        return validate(self, mazurka_recordings.Finder(Path(self.data_home)), verbose)
+        return validate(self, mazurka_files.Finder(Path(self.data_home)), verbose)

@@ -9,17 +9,14 @@ Mazurka Project id (``pid9048-13``) anywhere below data_home, annotations in the
 
 The annotation has one time a beat, the score a note at most of them. The reference is the beats at which a
 note of the score begins: what sounds on no other beat is the annotator's interpolation, and is left out.
-Left out are 10 of 396 beats in Op. 17/4, 10 of 360 in Op. 24/2, 2 of 193 in Op. 30/2, 1 of 229 in Op. 63/3
-and 18 of 181 in Op. 68/3; a closing downbeat after the last bar is among them.
+Left out are 9 of 395 beats in Op. 17/4, 10 of 360 in Op. 24/2, 2 of 193 in Op. 30/2, 1 of 229 in Op. 63/3
+and 17 of 180 in Op. 68/3, and a closing downbeat after the last bar where it is annotated.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,60 +25,13 @@ import numpy as np
 
 from align_bench.datasets.base import Collection
 from align_bench.datasets.layout import default_home, home, read_index, report, require
+from align_bench.datasets.mazurka_files import NOTES, PIECES, Finder, performer, pid_of, piece_id
 from align_bench.datasets.report import Report
 from align_bench.errors import InvalidInputError
 from align_bench.scores import lay_out, load_notation
 from align_bench.types import Audio, FloatArray, Recording, Reference, Score
 
 VERSIONS = {"1.0": "mazurka_index_1.0.json"}
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3")
-# MusicXML first: MazurkaBL's has all repeats written out for certain.
-SCORE_SUFFIXES = (".xml", ".musicxml", ".krn")
-PID = re.compile(r"pid\d+[a-z]?-\d+")
-# Annotated, but not of the form that the score has, so that beats and score cannot be paired.
-EXCLUDED = {
-    "Chopin_Op017No4_Ginzburg-1957_pid9156-10": "324 annotated beats where the score has 396",
-    "Chopin_Op068No3_Koczalski-1948_pid9140-05": "193 annotated beats where the score has 181",
-}
-NOTES = {
-    "Chopin_Op068No3_Cortot-1951_pid9066b-19": "reported to take extra repeats",
-    "Chopin_Op068No3_Rubinstein-1952_pid9075b-19": "annotation measured 50 ms early throughout, left so",
-}
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A mazurka: its name in file names and its beats.
-
-    Attributes
-    ----------
-    title : str
-    stem : str
-        Name of the score file in the chopin-mazurkas and MazurkaBL repositories.
-    n_beats : int
-        Annotated beats of every recording.
-    first_beat : int
-        The first annotated beat, in quarter notes from the beginning of the score.
-    """
-
-    title: str
-    stem: str
-    n_beats: int
-    first_beat: int
-
-
-PIECES = {
-    f"Chopin_Op{opus:03d}No{number}": Piece(
-        f"Mazurka Op. {opus} No. {number}", f"mazurka{opus}-{number}", n_beats, first_beat
-    )
-    for opus, number, n_beats, first_beat in (
-        (17, 4, 396, 1),
-        (24, 2, 360, 0),
-        (30, 2, 193, 0),
-        (63, 3, 229, 0),
-        (68, 3, 181, 0),
-    )
-}
 
 
 def collection(
@@ -131,78 +81,6 @@ def validate(data_home: Path | None) -> Report:
     path = default_home("mazurka") if data_home is None else data_home
     tracks = read_index("mazurka", "default", VERSIONS)[0]["tracks"]
     return report("mazurka", path, tracks, Finder(path).find)
-
-
-class Finder:
-    """Looks files up below a directory: audio and annotations by pid, scores by the piece.
-
-    Parameters
-    ----------
-    data_home : pathlib.Path
-    """
-
-    def __init__(self, data_home: Path) -> None:
-        self.audio: dict[str, Path] = {}
-        self.beats: dict[str, Path] = {}
-        self.scores: dict[str, Path] = {}
-        for directory, directories, names in os.walk(data_home, followlinks=True):
-            directories[:] = sorted(d for d in directories if not d.startswith("."))
-            for name in sorted(names):
-                path = Path(directory, name)
-                pid = PID.search(name)
-                if pid and path.suffix.lower() in AUDIO_SUFFIXES:
-                    _keep_better(self.audio, pid[0], path, AUDIO_SUFFIXES)
-                elif pid and name.endswith((".beat", "-clean.txt")):
-                    _keep_better(self.beats, pid[0], path, (".beat", ".txt"))
-                elif path.suffix in SCORE_SUFFIXES:
-                    # scores/musicxml/mazurka17-4.xml, or scores/Chopin_Op017No4/score.musicxml
-                    in_piece = path.stem == "score" and path.parent.name in PIECES
-                    stem = PIECES[path.parent.name].stem if in_piece else path.stem.lower()
-                    _keep_better(self.scores, stem, path, SCORE_SUFFIXES)
-
-    def find(self, recording_id: str, kind: str) -> Path | None:
-        """Return the ``"audio"``, ``"beats"`` or ``"score"`` of a recording, or None."""
-        if kind == "score":
-            return self.scores.get(PIECES[piece_id(recording_id)].stem)
-        return {"audio": self.audio, "beats": self.beats}[kind].get(pid_of(recording_id))
-
-
-def _keep_better(found: dict[str, Path], key: str, path: Path, preference: tuple[str, ...]) -> None:
-    known = found.get(key)
-    if known is None or preference.index(path.suffix.lower()) < preference.index(known.suffix.lower()):
-        found[key] = path
-
-
-def piece_id(recording_id: str) -> str:
-    """Return the piece of a recording: ``Chopin_Op017No4``."""
-    return "_".join(recording_id.split("_")[:2])
-
-
-def pid_of(recording_id: str) -> str:
-    """Return the Mazurka Project id of a recording: ``pid9048-13``."""
-    return recording_id.rsplit("_", 1)[1]
-
-
-def performer(recording_id: str) -> tuple[str, int]:
-    """Return pianist and year of a recording, from its id."""
-    name, _, year = recording_id.split("_")[2].rpartition("-")
-    return name, int(year)
-
-
-def piece_of_score(path: Path) -> str:
-    """Return the piece that a score file is of, by its name or its directory's.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is none of the five.
-    """
-    for piece, facts in PIECES.items():
-        if path.stem.lower() == facts.stem or path.parent.name == piece:
-            return piece
-    raise InvalidInputError(
-        f"score must be one of the five mazurkas, got {path.name!r}. Name it mazurka17-4.xml."
-    )
 
 
 def load_beats(lines: Iterable[str], name: str) -> tuple[FloatArray, list[str]]:
@@ -284,7 +162,7 @@ def load_reference(score: Path, beats: Path, piece: str) -> Reference:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"annotation must be readable, got {error} ({beats}).") from error
     wanted = PIECES[piece]
-    if times.size != wanted.n_beats:
+    if times.size not in (wanted.n_beats, wanted.n_beats + 1):
         raise InvalidInputError(
             f"annotation of {wanted.title} must have {wanted.n_beats} beats, got {times.size} ({beats}). "
             f"Does this recording take other repeats?"
@@ -301,7 +179,7 @@ def _notation(path: Path, piece: str) -> tuple[FloatArray, float]:
     for unfold_repeats in (False, True):
         notes, tempo = load_notation(path, unfold_repeats=unfold_repeats)
         lengths.append(float(notes[:, 1].max()))
-        # The annotation may end with a closing downbeat, or with a beat or two of rest.
+        # The annotation may go on for a beat or two of rest after the last note.
         if 0 <= wanted.first_beat + wanted.n_beats - lengths[-1] < 3:
             return notes, tempo
     raise InvalidInputError(
@@ -317,11 +195,12 @@ def _recording(recording_id: str, files: dict[str, Path]) -> Recording:
         "composer": "Chopin",
         "title": PIECES[piece].title,
         "performer": who,
-        "year": year,
         "pid": pid_of(recording_id),
         "score_format": "kern" if files["score"].suffix == ".krn" else "MusicXML",
         "real": True,
     }
+    if year is not None:
+        metadata["year"] = year
     if recording_id in NOTES:
         metadata["note"] = NOTES[recording_id]
     return Recording(
