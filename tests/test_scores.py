@@ -242,6 +242,13 @@ def test_no_such_file(tmp_path: Path) -> None:
         load_score(tmp_path / "a.mid")
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens but cannot be read")
+def test_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.mid").symlink_to("/proc/self/mem")
+    with pytest.raises(InvalidInputError, match="score must be readable, got"):
+        load_score(tmp_path / "a.mid")
+
+
 def test_entities_that_expand_are_never_expanded(tmp_path: Path) -> None:
     import time
 

@@ -68,7 +68,7 @@ def load(
         If the files are not there, or not all of them.
     """
     if not (isinstance(name_or_path, str) and name_or_path in _DESCRIPTIONS):
-        root = Path(name_or_path)
+        root = Path(name_or_path).expanduser()
         if not root.is_dir() and isinstance(name_or_path, str) and len(root.parts) == 1:
             raise _unknown(name_or_path)
         _refuse_split(str(name_or_path), split)

@@ -185,6 +185,13 @@ def test_unreadable_audio_spoils_its_own_row(home: Path) -> None:
         _ = bad.reference
 
 
+def test_audio_that_ends_before_the_first_note(home: Path) -> None:
+    maps_home.recording(home / "ENSTDkAm" / "MUS", AM, seconds=0.2, late=0.5)
+    recording = datasets.load("maps", data_home=home, allow_missing=True).recordings[1]
+    with pytest.raises(InvalidInputError, match=r"audio must reach the first note, got 0\.20 s"):
+        _ = recording.score
+
+
 def test_report_tells_what_is_missing_changed_and_unverified(home: Path) -> None:
     report = datasets.validate("maps", home)
     assert (report.n_usable, report.n_recordings, report.ok) == (2, 59, False)

@@ -166,6 +166,13 @@ def test_annotation_guards(content: str, message: str) -> None:
         load_beats(content.splitlines(), "a")
 
 
+def test_annotation_that_is_no_text(home: Path) -> None:
+    (home / "annotations_beat" / PIECE / f"{ID}.beat").write_bytes(b"\xff\xfe")
+    (recording,) = datasets.load("mazurka", data_home=home, allow_missing=True).recordings
+    with pytest.raises(InvalidInputError, match="annotation must be readable, got"):
+        _ = recording.reference
+
+
 def test_score_file_of_no_mazurka() -> None:
     assert piece_of_score(Path("x/mazurka17-4.krn")) == "Chopin_Op017No4"
     assert piece_of_score(Path("Chopin_Op017No4/score.musicxml")) == "Chopin_Op017No4"
