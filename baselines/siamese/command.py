@@ -13,7 +13,7 @@ def train_siamese(
     dataset: Annotated[str, typer.Option(help="A dataset with a train and a validation split.")] = "maps",
     data_home: Annotated[Path | None, typer.Option(help="Where that dataset is.")] = None,
     representation: Annotated[str, typer.Option(help="cqt or stft.")] = "cqt",
-    steps: Annotated[int, typer.Option(help="At most.")] = 900,
+    steps: Annotated[int, typer.Option(help="At most.")] = 1000,
     negatives: Annotated[str, typer.Option(help="hard, or plain: any other position.")] = "hard",
     augment: Annotated[bool, typer.Option(help="Change room, microphone and noise of recordings.")] = True,
     seed: Annotated[int, typer.Option(help="Same seed, same machine: same checkpoint.")] = 0,

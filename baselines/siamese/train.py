@@ -23,7 +23,7 @@ from .loss import crop_loss, pairwise_distance
 from .model import Encoder, ModelCard, ModelConfig, save_checkpoint
 from .patches import Pair, change_acoustics, draw_batch
 
-_TOLERANCES_S = (0.025, 0.05, 0.1)
+_TOLERANCES_S = (0.01, 0.025, 0.05, 0.1)
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class TrainingOptions:
     """
 
     representation: str = "cqt"
-    steps: int = 900
+    steps: int = 1000
     validate_every: int = 100
-    patience: int = 4
+    patience: int = 6
     n_crops: int = 8
     learning_rate: float = 2e-3
-    margin: float = 2.0
+    margin: float = 4.0
     hard: bool = True
     augment: bool = True
     seed: int = 0
@@ -225,7 +225,7 @@ def _optimise(
             if state.step % options.validate_every == 0 or state.step == options.steps:
                 scores = _validate(state.encoder, held_back)
                 state.history.append({"step": state.step, **scores})
-                if scores["mean_accuracy"] >= max(h["mean_accuracy"] for h in state.history):
+                if scores["precision"] >= max(h["precision"] for h in state.history):
                     state.best_step = state.step
                     state.best_weights = copy.deepcopy(state.encoder.state_dict())
                 state.save(resume_file, options)
@@ -253,16 +253,23 @@ def _step(state: _State, pairs: Sequence[Pair], options: TrainingOptions, rng: n
 
 
 def _validate(encoder: Encoder, pairs: Sequence[Pair], threshold: float | None = None) -> dict[str, float]:
-    """Align the pairs and return mean accuracies, shares in [0, 1]."""
-    rows = []
+    """Align the pairs and return mean accuracies, shares in [0, 1].
+
+    ``precision`` is their mean after each recording's median deviation is taken out: MAPS trails its own
+    note list by up to 25 ms, differently in each of its two rooms, which no network should learn to copy.
+    """
+    rows, centred = [], []
     for pair in pairs:
         x, y = (encoder.embed(Features(side, pair.frame_rate)) for side in (pair.score, pair.audio))
         path = dtw(x.values, y.values, metric="euclidean", threshold=threshold)
         estimated = path_to_alignment(path, x.frame_rate, y.frame_rate).at(pair.reference.score_times)
-        rows.append([accuracy(pair.reference.times, estimated, tolerance) for tolerance in _TOLERANCES_S])
+        truth = pair.reference.times
+        centre = estimated - np.median(estimated - truth)
+        rows.append([accuracy(truth, estimated, tolerance) for tolerance in _TOLERANCES_S])
+        centred.append([accuracy(truth, centre, tolerance) for tolerance in _TOLERANCES_S])
     means = np.mean(rows, axis=0)
     scores = {f"accuracy_{round(1000 * t)}ms": float(a) for t, a in zip(_TOLERANCES_S, means, strict=True)}
-    return {**scores, "mean_accuracy": float(means.mean())}
+    return {**scores, "precision": float(np.mean(centred))}
 
 
 def _card(
@@ -272,7 +279,7 @@ def _card(
     candidates = np.arange(0.3, 0.81, 0.1) * options.margin
     noisy = _validation_set(held_back, options.seed)
     binary = {float(t): _validate(state.encoder, noisy, float(t)) for t in candidates}
-    threshold = max(binary, key=lambda t: binary[t]["mean_accuracy"])
+    threshold = max(binary, key=lambda t: binary[t]["precision"])
     return ModelCard(
         config=state.encoder.config,
         threshold=threshold,
