@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from align_bench.results import Record, load_record
     from align_bench.runner import run
     from align_bench.scores import load_score
+    from align_bench.synthesis import render
     from align_bench.types import Alignment, Audio, Recording, Reference, Score
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "load_dataset",
     "load_record",
     "load_score",
+    "render",
     "run",
 ]
 
@@ -62,6 +64,7 @@ _HOMES = {
     "load_dataset": "datasets:load",
     "load_record": "results",
     "load_score": "scores",
+    "render": "synthesis",
     "run": "runner",
 }
 

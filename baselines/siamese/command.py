@@ -25,8 +25,9 @@ def train_siamese(
 ) -> None:
     """Train the twins of the Siamese aligner; an interrupted run goes on where it stopped.
 
-    Example: align-bench train siamese --data-home ~/MAPS --representation cqt --output my-cqt.safetensors,
-    then: align-bench run --aligner siamese-cqt-distance --parameter checkpoint=my-cqt.safetensors
+    \b
+    align-bench train siamese --data-home ~/MAPS --representation cqt --output my-cqt.safetensors
+    align-bench run --aligner 'siamese-cqt-distance[checkpoint=my-cqt.safetensors]'
     """
     from align_bench.datasets import load
     from align_bench.errors import unknown_name
