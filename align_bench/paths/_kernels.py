@@ -168,7 +168,7 @@ def _sweep(
 
 @njit(cache=True, nogil=True)
 def forward(
-    strips: tuple[int, int],
+    plan: NDArray[np.int64],
     source: int,
     x: Float32,
     y: Float32,
@@ -178,12 +178,14 @@ def forward(
     row: Float64,
     words: UInt32,
 ) -> None:
-    """Accumulate the costs of strips, over as many tiles as ``words`` has room for.
+    """Accumulate the costs of strips.
 
     Parameters
     ----------
-    strips : (int, int)
-        First strip and the one after the last.
+    plan : int64, shape (n, 4)
+        What to do, a row a strip: the strip, its first tile, how many tiles, and where in ``words`` its
+        directions go. First and last tiles must not decrease, and a strip must begin in a column that the
+        one before has reached. Cells outside the tiles count as infinitely far.
     source : int
         EUCLIDEAN or SQEUCLIDEAN (``x`` and ``y`` are packed frames), or MATRIX (``x`` is the cost).
     x : float32, shape (n_strips, dims * LANES); or the cost, shape (n_score, n_audio)
@@ -196,8 +198,8 @@ def forward(
     tie : int
     row : float64, shape (n_tiles * STEPS + 1,)
         Accumulated cost of the score frame above, column ``c`` at ``c + 1``; replaced by the last one's.
-    words : uint32, shape (n_strips or 1, n_tiles * STEPS * WORDS)
-        Directions; a single row is overwritten by each strip.
+    words : uint32, shape (n_words,)
+        Directions, ``STEPS * WORDS`` a tile.
     """
     dims, stride = y.shape
     tile_words = STEPS * WORDS
@@ -205,28 +207,28 @@ def forward(
     state = np.empty(2 * LANES, np.float32)
     above = np.empty(STEPS, np.float32)
     y_flat = y.reshape(y.size)
-    for strip in range(strips[0], strips[1]):
-        directions = words[(strip - strips[0]) % words.shape[0]]
-        level = min(row[0], row[1])
+    for p in range(plan.shape[0]):
+        strip, start, at = plan[p, 0], plan[p, 1] * STEPS, plan[p, 3]
+        level = min(row[start], row[start + 1])
         state[:] = np.inf
-        state[LANES] = row[0] - level
-        row[0] = np.inf
-        for tile in range(words.shape[1] // tile_words):
-            t0 = tile * STEPS
+        state[LANES] = row[start] - level
+        row[start] = np.inf
+        for tile in range(plan[p, 2]):
+            t0 = start + tile * STEPS
             if source == MATRIX:
                 _fill_matrix(x, strip * LANES, t0, ring)
             else:
                 left = stride - LANES - t0
                 _fill_distances(x[strip], y_flat, dims, left, t0, source, threshold, ring)
-            if tile == 0:  # lanes that have not reached column 0 yet
-                for t in range(LANES):
-                    ring[t * LANES + t + 1 : (t + 1) * LANES] = np.inf
+            if tile == 0:  # lanes that have not reached the first column yet
+                for t in range(t0, t0 + LANES):
+                    end = (t % _RING + 1) * LANES
+                    ring[end - LANES + 1 + t - t0 : end] = np.inf
             for u in range(STEPS):
                 above[u] = row[t0 + u + 1] - level
-            _sweep(
-                ring, t0, above, state, weights, tie, directions[tile * tile_words : (tile + 1) * tile_words]
-            )
-            for u in range(max(0, LANES - 1 - t0), STEPS):
+            _sweep(ring, t0, above, state, weights, tie, words[at : at + tile_words])
+            at += tile_words
+            for u in range(LANES - 1 if tile == 0 else 0, STEPS):
                 row[t0 + u - LANES + 2] = level + above[u]
             lowest = state[:LANES].min()
             state -= lowest
@@ -235,9 +237,9 @@ def forward(
 
 @njit(cache=True, nogil=True)
 def backtrack(
-    words: UInt32, first_row: int, i: int, j: int, steps: NDArray[np.int64], n_steps: int
+    words: UInt32, plan: NDArray[np.int64], i: int, j: int, steps: NDArray[np.int64], n_steps: int
 ) -> tuple[int, int, int]:
-    """Follow the directions back from cell ``(i, j)`` while ``i >= first_row``.
+    """Follow the directions back from cell ``(i, j)`` through the strips of a plan.
 
     Cells are written to ``steps`` from its end, before the ``n_steps`` already there.
 
@@ -246,12 +248,14 @@ def backtrack(
     (int, int, int)
         The next cell, and how many steps there are now. A cell with ``-1`` is before the start.
     """
+    first_row = plan[0, 0] * LANES
     while i >= first_row and i >= 0 and j >= 0:
         n_steps += 1
         steps[steps.shape[0] - n_steps, 0] = i
         steps[steps.shape[0] - n_steps, 1] = j
-        strip, lane = divmod(i - first_row, LANES)
-        word = words[strip, (j + lane) * WORDS + lane // 16] >> np.uint32(lane % 16)
+        p, lane = divmod(i - first_row, LANES)
+        step = j + lane - plan[p, 1] * STEPS
+        word = words[plan[p, 3] + step * WORDS + lane // 16] >> np.uint32(lane % 16)
         by_score = (word >> np.uint32(16)) & np.uint32(1)
         by_audio = word & np.uint32(1) and not by_score
         if not by_audio:

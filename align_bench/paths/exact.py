@@ -13,14 +13,10 @@ of the column where the path enters the block (about half of the matrix). Same a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from align_bench.errors import InvalidInputError, unknown_name
-from align_bench.paths.path import Path, StepWeights, TieRule, weighted_sum
+from align_bench.paths.path import Path, StepWeights, TieRule
 from align_bench.similarity import Metric, as_matrix, as_sequences, cell_costs
 
 TIE_RULES: tuple[str, ...] = ("diagonal", "score", "audio")
@@ -76,15 +72,11 @@ def dtw(
     ASSP 26(1), 1978. D. Hirschberg: A linear space algorithm for computing maximal common subsequences,
     CACM 18(6), 1975, for the idea of trading one more pass for memory.
     """
-    from align_bench.paths import _kernels
+    from align_bench.paths._solver import Solver
 
     a, b = as_sequences(x, y, metric)
-    if threshold is not None and not (np.isfinite(threshold) and threshold >= 0):
-        raise InvalidInputError(f"threshold must be a distance >= 0, got {threshold}.")
-    source = _kernels.EUCLIDEAN if metric == "euclidean" else _kernels.SQEUCLIDEAN
-    shape = (a.shape[1], b.shape[1])
-    solve = _Solver(source, _pack_score(a), _pack_audio(b), shape, threshold, step_weights, tie_rule)
-    return solve.path(cell_costs(a, b, metric, threshold), max_memory)
+    solver = Solver(cell_costs(a, b, metric, threshold), step_weights, tie_rule)
+    return solver.sequences(a, b, threshold, root=metric == "euclidean").exact(max_memory)
 
 
 def dtw_matrix(
@@ -116,109 +108,8 @@ def dtw_matrix(
     >>> path.cost, path.steps.tolist()
     (0.0, [[0, 0], [1, 1], [1, 2]])
     """
-    from align_bench.paths import _kernels
+    from align_bench.paths._solver import Solver
 
-    matrix = np.ascontiguousarray(as_matrix(cost, "cost", "(n_score_frames, n_audio_frames)"))
-    shape = (matrix.shape[0], matrix.shape[1])
-    nothing = np.zeros((1, 1), np.float32)
-    solve = _Solver(_kernels.MATRIX, matrix, nothing, shape, None, step_weights, tie_rule)
-    return solve.path(lambda i, j: matrix[i, j].astype(np.float64), max_memory=None)
-
-
-def _pack_score(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut (dims, n) into strips of LANES frames, zeros after the last: (n_strips, dims * LANES)."""
-    from align_bench.paths import _kernels
-
-    dims, n = x.shape
-    strips = -(-n // _kernels.LANES)
-    packed = np.zeros((dims, strips * _kernels.LANES), np.float32)
-    packed[:, :n] = x
-    lanes = packed.reshape(dims, strips, _kernels.LANES).transpose(1, 0, 2)
-    return np.ascontiguousarray(lanes).reshape(strips, -1)
-
-
-def _pack_audio(y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Reverse (dims, m) in time: frame ``c`` at column ``first - c`` with LANES columns after ``first``."""
-    from align_bench.paths import _kernels
-
-    dims, m = y.shape
-    # 16 more, so that rows are not a power of two apart and do not fight for the same cache lines.
-    first = _kernels.n_tiles(m) * _kernels.STEPS + 16
-    packed = np.zeros((dims, first + _kernels.LANES), np.float32)
-    packed[:, first - m + 1 : first + 1] = y[:, ::-1]
-    return packed
-
-
-class _Solver:
-    """Runs the kernels forwards and backwards over one matrix, given or implied."""
-
-    def __init__(
-        self,
-        source: int,
-        x: NDArray[np.float32],
-        y: NDArray[np.float32],
-        shape: tuple[int, int],
-        threshold: float | None,
-        step_weights: Sequence[float],
-        tie_rule: str,
-    ) -> None:
-        if tie_rule not in TIE_RULES:
-            raise unknown_name("tie_rule", tie_rule, TIE_RULES)
-        self.weights = np.array(step_weights, dtype=np.float32)
-        if self.weights.shape != (3,) or not (np.isfinite(self.weights) & (self.weights > 0)).all():
-            raise InvalidInputError(f"step_weights must be three numbers > 0, got {step_weights}.")
-        self.source, self.x, self.y, self.shape = source, x, y, shape
-        self.threshold = np.float32(-1.0 if threshold is None else threshold)
-        self.tie_rule = tie_rule
-
-    def path(self, costs: Any, max_memory: int | None) -> Path:
-        """Return the path; ``costs`` gives the float64 costs of the cells ``(i, j)``."""
-        from align_bench.paths import _kernels
-
-        n, m = self.shape
-        strips = -(-n // _kernels.LANES)
-        strip_bytes = 4 * self._n_words(m)
-        row = np.full(_kernels.n_tiles(m) * _kernels.STEPS + 1, np.inf)
-        row[0] = 0.0  # a corner before the first cell; what that cell costs is the same for all paths
-
-        block = strips
-        if max_memory is not None and strips * strip_bytes > max_memory:
-            # Rows kept and directions of a block cost least together when they cost the same.
-            block = max(1, round((strips * row.nbytes / strip_bytes) ** 0.5))
-        starts = list(range(0, strips, block))
-        rows = []
-        for start in starts[:-1]:
-            rows.append(row.copy())
-            self._forward(start, start + block, row, m, keep=False)
-        rows.append(row)
-
-        steps = np.empty((n + m - 1, 2), np.int64)
-        i, j, n_steps = n - 1, m - 1, 0
-        for start in reversed(starts):
-            words = self._forward(start, min(start + block, strips), rows.pop(), j + 1, keep=True)
-            i, j, n_steps = _kernels.backtrack(words, start * _kernels.LANES, i, j, steps, n_steps)
-            del words
-        steps = steps[steps.shape[0] - n_steps :].copy()
-        steps.flags.writeable = False
-        total = weighted_sum(steps, costs(steps[:, 0], steps[:, 1]), tuple(self.weights.tolist()))
-        return Path(steps, total, "exact" if len(starts) == 1 else "exact-checkpointed", self.tie_rule)
-
-    @staticmethod
-    def _n_words(columns: int) -> int:
-        """Return how many words the directions of a strip take."""
-        from align_bench.paths import _kernels
-
-        return _kernels.n_tiles(columns) * _kernels.STEPS * _kernels.WORDS
-
-    def _forward(
-        self, start: int, stop: int, row: NDArray[np.float64], columns: int, *, keep: bool
-    ) -> NDArray[np.uint32]:
-        """Accumulate strips ``start`` to ``stop``, updating ``row``; return their directions if kept."""
-        from align_bench.paths import _kernels
-
-        words = np.empty((stop - start if keep else 1, self._n_words(columns)), np.uint32)
-        tie = TIE_RULES.index(self.tie_rule)
-        _kernels.forward(
-            (start, stop), self.source, self.x, self.y, self.threshold, self.weights, tie, row, words
-        )
-        return words
+    matrix = as_matrix(cost, "cost", "(n_score_frames, n_audio_frames)")
+    solver = Solver(lambda i, j: matrix[i, j].astype(np.float64), step_weights, tie_rule)
+    return solver.matrix(matrix).exact(max_memory=None)

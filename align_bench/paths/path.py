@@ -25,7 +25,8 @@ class Path:
     cost : float
         Sum of the (weighted) costs along ``steps``, in float64.
     method : str
-        ``"exact"``, ``"exact-checkpointed"`` (the same path in bounded memory) or ``"fastdtw"``.
+        ``"exact"``, ``"exact-checkpointed"`` (the same path in bounded memory), ``"multiscale"``
+        or ``"fastdtw"``.
     tie_rule : str
         Which predecessor won on equal cost: ``"diagonal"``, ``"score"`` or ``"audio"``.
     """
