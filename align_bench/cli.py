@@ -140,6 +140,7 @@ def run(
     from align_bench.aligners.registry import list_aligners
     from align_bench.leaderboard import leaderboard
     from align_bench.leaderboard.show import failures
+    from align_bench.provenance import command_line
     from align_bench.runner import run as run_aligners
 
     common = _parameters(parameter or [])
@@ -150,6 +151,7 @@ def run(
         "rerun": rerun,
         "jobs": jobs,
         "oracle": oracle,
+        "command": command_line(sys.argv[1:]),
         "max_memory": None if max_memory is None else int(max_memory * 2**30),
     }
     if timeout is not None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from align_bench.aligners.process import AlignerProcess
 from align_bench.aligners.session import reason_of
 from align_bench.datasets.base import Collection
-from align_bench.errors import AlignBenchError
+from align_bench.provenance import environment, synthesiser
 from align_bench.results import (
     AlignerInfo,
     DatasetInfo,
@@ -30,7 +27,6 @@ from align_bench.work import LoadedAligner, Queue, Work, make_row, scored
 
 ORACLE = "oracle-20ms"
 ORACLE_GRID_S = 0.02
-_LIBRARIES = ("numpy", "scipy", "librosa", "numba", "soxr", "torch")
 
 
 class Bench:
@@ -43,13 +39,18 @@ class Bench:
         Records go to ``<output>/<dataset>/``.
     jobs : int
     rerun : {"missing", "failed", "all"}
+    command : str, optional
+        The command line, for the record.
     """
 
-    def __init__(self, collection: Collection, output: Path, jobs: int, rerun: Rerun) -> None:
+    def __init__(
+        self, collection: Collection, output: Path, jobs: int, rerun: Rerun, command: str = ""
+    ) -> None:
         self.collection = collection
         self.output = output
         self.jobs = jobs
         self.rerun = rerun
+        self.command = command
 
     def run(self, aligner: LoadedAligner, advance: Callable[[], None]) -> Record:
         """Run one aligner over every recording that is not done, and write its record."""
@@ -66,7 +67,7 @@ class Bench:
                 trained_on=description.trained_on,
             )
         )
-        path = record_path(self.output, self.collection.name, description.name)
+        path = record_path(self.output, self.collection.label, description.name)
         if isinstance(aligner.executor, AlignerProcess):
             aligner.executor.log.open(path.with_suffix(".log"))
         if aligner.failure:
@@ -87,7 +88,7 @@ class Bench:
         """Write the record of the ground truth on a 20 ms grid: what no aligner on such a grid can beat."""
         info = AlignerInfo(name=ORACLE, target=f"{__name__}:Bench", parameters={"grid_s": ORACLE_GRID_S})
         record = self._record(info, oracle=True)
-        path = record_path(self.output, self.collection.name, ORACLE)
+        path = record_path(self.output, self.collection.label, ORACLE)
         with open_store(path, record, self.rerun) as store:
             for recording in self.collection.recordings:
                 if recording.id in store.done:
@@ -101,21 +102,14 @@ class Bench:
             return store.finish([recording.id for recording in self.collection.recordings])
 
     def _record(self, aligner: AlignerInfo, *, oracle: bool = False) -> Record:
-        collection = self.collection
         return Record(
-            align_bench_version=version("align-bench"),
-            versions=_versions(),
-            platform=platform.platform(),
             aligner=aligner,
-            dataset=DatasetInfo(
-                name=collection.name,
-                version=collection.version,
-                index_sha256=collection.index_sha256,
-                ground_truth=collection.ground_truth,
-            ),
-            synthesiser={} if oracle else _synthesiser(),
+            dataset=dataset_info(self.collection),
+            synthesiser={} if oracle else synthesiser(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             oracle=oracle,
+            command=self.command,
+            **environment(),
         )
 
     def _failed(self, record: Record, path: Path, reason: str) -> Record:
@@ -131,20 +125,13 @@ class Bench:
         return record
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _synthesiser() -> dict[str, Any]:
-    from align_bench.synthesis import describe
-
-    try:
-        return describe()
-    except AlignBenchError:
-        return {}  # none is installed: an aligner that needs one says so itself
+def dataset_info(collection: Collection) -> DatasetInfo:
+    """Return what a record says of the dataset that it is about."""
+    return DatasetInfo(
+        name=collection.label,
+        version=collection.version,
+        index_sha256=collection.index_sha256,
+        ground_truth=collection.ground_truth,
+        split=collection.split,
+        n_wanted=collection.n_wanted,
+    )

@@ -65,6 +65,12 @@ class RecordingResult(_Model):
         What the aligner says about how it worked (`Alignment.info`).
     metadata : dict
         What the dataset says about the recording.
+    audio_sha256, score_sha256 : str or None
+        Hash of what the aligner was given (`Audio.digest`, `Score.digest`): samples and notes, not files, so
+        that WAV and FLAC of one recording have one hash. None if it was not read.
+    cold : bool
+        The first alignment of its process: ``seconds`` then holds what is done once (imports, compilation,
+        reading weights).
     """
 
     id: str
@@ -78,6 +84,9 @@ class RecordingResult(_Model):
     leaked: bool = False
     info: dict[str, JsonValue] = Field(default_factory=dict)
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    audio_sha256: str | None = None
+    score_sha256: str | None = None
+    cold: bool = False
 
     @field_validator("seconds", "audio_seconds", "scores", "info", "metadata", mode="before")
     @classmethod
@@ -116,12 +125,31 @@ class AlignerInfo(_Model):
 
 
 class DatasetInfo(_Model):
-    """Which recordings a record is about, and where their ground truth comes from."""
+    """Which recordings a record is about, and where their ground truth comes from.
+
+    Attributes
+    ----------
+    name : str
+        Of the directory of its records: ``"maps"``, or ``"maps-test"`` for a split.
+    version, index_sha256, ground_truth : str
+        See `align_bench.datasets.base.Collection`.
+    split : str
+        Part of the dataset; empty for the whole.
+    n_wanted : int or None
+        How many recordings there would be if none were missing; None if that is not known.
+    """
 
     name: str
     version: str = ""
     index_sha256: str = ""
     ground_truth: str = ""
+    split: str = ""
+    n_wanted: int | None = None
+
+    @property
+    def whole(self) -> str:
+        """Name of the dataset that this is a split of; its own where it is no split."""
+        return self.name.removesuffix(f"-{self.split}") if self.split else self.name
 
 
 class Record(_Model):
@@ -144,6 +172,10 @@ class Record(_Model):
         Made from the ground truth by the harness: a ceiling, not a competitor.
     recordings : list of RecordingResult
         In the order of the dataset.
+    commit : str or None
+        Git commit of align-bench, with ``-dirty`` where files differ from it; None if it is no checkout.
+    command : str
+        The command line, without the directories in it; empty if there was none.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -156,6 +188,8 @@ class Record(_Model):
     created: str = ""
     oracle: bool = False
     recordings: list[RecordingResult] = Field(default_factory=list)
+    commit: str | None = None
+    command: str = ""
 
     @property
     def n_ok(self) -> int:

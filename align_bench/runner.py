@@ -49,6 +49,8 @@ class RunOptions:
         Part of the dataset; see `align_bench.datasets.load`.
     allow_missing : bool
         Take the recordings that are there; see `align_bench.datasets.load`.
+    command : str
+        The command line, for the record.
     """
 
     timeout: float | None = 1800.0
@@ -60,6 +62,7 @@ class RunOptions:
     progress: bool = True
     split: str | None = None
     allow_missing: bool = False
+    command: str = ""
 
     def __post_init__(self) -> None:
         for name in ("timeout", "max_memory"):
@@ -117,15 +120,17 @@ def run(
         dataset = load(
             dataset, data_home=data_home, split=settings.split, allow_missing=settings.allow_missing
         )
-    bench = Bench(dataset, Path(output), settings.jobs, settings.rerun)
+    bench = Bench(dataset, Path(output), settings.jobs, settings.rerun, settings.command)
     records = []
-    with ExitStack() as stack, _progress(settings.progress, len(dataset.recordings)) as progress:
+    with ExitStack() as stack:
         loaded = [stack.enter_context(_loaded(plan, settings)) for plan in plans]
         # What may be misspelt is loaded before anything runs, the rest when its turn comes.
         for aligner in loaded:
             if aligner.plan.parameters or aligner.plan.spec is None or ":" in aligner.plan.spec:
                 aligner.load()
         _refuse_namesakes(loaded)
+        # Only now, because a progress bar leaves an empty line before an error.
+        progress = stack.enter_context(_progress(settings.progress, len(dataset.recordings)))
         for aligner in loaded:
             with aligner:
                 aligner.load()

@@ -190,6 +190,9 @@ def _align(
     facts: dict[str, Any] = {
         "seconds": outcome.seconds,
         "audio_seconds": outcome.audio_seconds,
+        "audio_sha256": outcome.audio_sha256,
+        "score_sha256": outcome.score_sha256,
+        "cold": outcome.cold,
         "n_onsets": reference.times.size,
         "leaked": leaked,
     }

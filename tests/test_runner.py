@@ -64,7 +64,7 @@ def comparable(record: Record) -> dict:
     """Return what must not depend on when and how a record was made."""
     data = record.model_dump(mode="json", exclude={"created"})
     for row in data["recordings"]:
-        del row["seconds"]
+        del row["seconds"], row["cold"]
     return data
 
 

@@ -70,6 +70,10 @@ class Outcome:
         Length of the recording, if it could be read.
     alignment : Alignment or None
         None unless ``"ok"``.
+    audio_sha256, score_sha256 : str or None
+        Of what was aligned, if it could be read.
+    cold : bool
+        The first alignment since the aligner was loaded.
     """
 
     status: Literal["ok", "error", "timeout"]
@@ -77,6 +81,9 @@ class Outcome:
     seconds: float | None = None
     audio_seconds: float | None = None
     alignment: Alignment | None = None
+    audio_sha256: str | None = None
+    score_sha256: str | None = None
+    cold: bool = False
 
 
 class Executor(Protocol):
@@ -100,6 +107,7 @@ class Session:
 
     def __init__(self) -> None:
         self._aligner: Aligner | None = None
+        self._cold = True
 
     def load(self, plan: Plan) -> Description:
         """Load an aligner.
@@ -110,7 +118,7 @@ class Session:
             See `align_bench.aligners.registry.load_aligner`.
         """
         aligner = plan.instance or load_aligner(plan.spec or "", plan.parameters)
-        self._aligner = aligner
+        self._aligner, self._cold = aligner, True
         return describe(plan, aligner)
 
     def align(self, load_score: Callable[[], Score], load_audio: Callable[[], Audio]) -> Outcome:
@@ -125,20 +133,27 @@ class Session:
         Outcome
         """
         assert self._aligner is not None, "load comes first"
-        audio_seconds: float | None = None
+        facts: dict[str, Any] = {}
         begin = None
         try:
             score, audio = load_score(), load_audio()
-            audio_seconds = audio.duration
+            facts = {
+                "audio_seconds": audio.duration,
+                "audio_sha256": audio.digest,
+                "score_sha256": score.digest,
+                "cold": self._cold,
+            }
+            self._cold = False
             begin = time.perf_counter()
             alignment: object = self._aligner.align(score, audio)
             seconds = time.perf_counter() - begin
-            return Outcome("ok", "", seconds, audio_seconds, check_alignment(alignment, score, audio_seconds))
+            checked = check_alignment(alignment, score, audio.duration)
+            return Outcome("ok", "", seconds, alignment=checked, **facts)
         except (Exception, SystemExit) as error:
             if not isinstance(error, AlignBenchError):
                 traceback.print_exc()
             spent = time.perf_counter() - begin if begin is not None else None
-            return Outcome("error", reason_of(error), spent, audio_seconds)
+            return Outcome("error", reason_of(error), spent, **facts)
 
     def close(self) -> None:
         """Let the aligner go."""

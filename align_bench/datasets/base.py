@@ -14,7 +14,7 @@ class Collection:
     Attributes
     ----------
     name : str
-        Directory name of its records, e.g. ``"maps"``.
+        E.g. ``"maps"``.
     version : str
     index_sha256 : str
         Hash of the index or of the files listed; tells whether two runs saw the same set.
@@ -23,6 +23,10 @@ class Collection:
         ``"transferred by DTW"``, ``"exact by construction"``, ``"user"``.
     recordings : tuple of Recording
         Sorted by id.
+    split : str
+        Which part of the dataset it is; empty for the whole.
+    n_wanted : int or None
+        How many recordings there would be if none were missing; None if that is not known.
     """
 
     name: str
@@ -30,3 +34,10 @@ class Collection:
     index_sha256: str
     ground_truth: str
     recordings: tuple[Recording, ...]
+    split: str = ""
+    n_wanted: int | None = None
+
+    @property
+    def label(self) -> str:
+        """Name of its records and tables: a part of a dataset is another test set than the whole."""
+        return f"{self.name}-{self.split}" if self.split else self.name

@@ -82,6 +82,7 @@ def collection(root: Path, *, allow_missing: bool = False) -> Collection:
         index_sha256=_digest(found),
         ground_truth="user",
         recordings=tuple(_recording(name, files) for name, files in found),
+        n_wanted=len(found) + len(incomplete),
     )
 
 

@@ -102,9 +102,18 @@ def collection(
             recordings.append(_recording(entry, files))
         elif entry.id not in WITHOUT_SCORE:
             lacking.append(f"{entry.id} lacks {', '.join(absent)}")
-    require("maps", path, lacking, len(recordings) + len(lacking), allow_missing)
+    n_wanted = len(recordings) + len(lacking)
+    require("maps", path, lacking, n_wanted, allow_missing)
     sha = hashlib.sha256((index_sha256 + "".join(r.id + "\n" for r in recordings)).encode())
-    return Collection("maps", _version(version), sha.hexdigest(), "disklavier", tuple(recordings))
+    return Collection(
+        name="maps",
+        version=_version(version),
+        index_sha256=sha.hexdigest(),
+        ground_truth="disklavier",
+        recordings=tuple(recordings),
+        split=split or "",
+        n_wanted=n_wanted,
+    )
 
 
 def validate(data_home: Path | None) -> Report:

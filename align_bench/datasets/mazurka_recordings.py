@@ -70,10 +70,18 @@ def collection(
             recordings.append(_recording(recording_id, there))
         else:
             lacking.append(f"{recording_id} lacks {', '.join(k for k in files if k not in there)}")
-    require("mazurka", path, lacking, len(recordings) + len(lacking), allow_missing)
+    n_wanted = len(recordings) + len(lacking)
+    require("mazurka", path, lacking, n_wanted, allow_missing)
     sha = hashlib.sha256((index_sha256 + "".join(r.id + "\n" for r in recordings)).encode())
     name = next(iter(VERSIONS)) if version == "default" else version
-    return Collection("mazurka", name, sha.hexdigest(), "tapped and corrected", tuple(recordings))
+    return Collection(
+        name="mazurka",
+        version=name,
+        index_sha256=sha.hexdigest(),
+        ground_truth="tapped and corrected",
+        recordings=tuple(recordings),
+        n_wanted=n_wanted,
+    )
 
 
 def validate(data_home: Path | None) -> Report:

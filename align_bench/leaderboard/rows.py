@@ -51,7 +51,8 @@ class Row:
     by_condition : mapping of str to (float or None)
         `HEADLINE` accuracy of the recordings of each condition, where the dataset names conditions.
     seconds_per_minute : float or None
-        Seconds of work for a minute of audio, over the recordings that were aligned.
+        Seconds of work for a minute of audio, over the recordings that were aligned; without those that
+        came first in their process, as these hold what is done once, unless there are no others.
     like_best : bool
         Not distinguishable from the best row of its dataset.
     """
@@ -209,7 +210,8 @@ def _mean(by_piece: Mapping[str, float]) -> float | None:
 
 
 def _seconds_per_minute(ok: Sequence[RecordingResult]) -> float | None:
-    timed = [(r.seconds, r.audio_seconds) for r in ok if r.seconds is not None and r.audio_seconds]
+    warm = [result for result in ok if not result.cold] or ok
+    timed = [(r.seconds, r.audio_seconds) for r in warm if r.seconds is not None and r.audio_seconds]
     if not timed:
         return None
     return 60.0 * sum(seconds for seconds, _ in timed) / sum(audio for _, audio in timed)

@@ -155,6 +155,7 @@ def collection(data_home: Path | None = None) -> Collection:
             )
             for take in TAKES
         ),
+        n_wanted=len(TAKES),
     )
 
 
