@@ -196,7 +196,7 @@ def load_checkpoint(path: Path) -> tuple[Encoder, ModelCard, str]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            document = json.loads((file.metadata() or {})["card"])
+            document = dict(json.loads((file.metadata() or {})["card"]))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
         if document.pop("card_version") != CARD_VERSION:
             raise ValueError("its card is of another version")
