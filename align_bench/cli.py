@@ -72,8 +72,26 @@ Aligners = Annotated[
         "--aligner",
         "-a",
         metavar="NAME",
-        help="Registered name, module:Class or file.py:Class; with parameters as NAME[key=value,...]. "
-        "Repeat for several.",
+        help="Name, module:Class, file.py:Class or 'cmd: ./program {score} {audio} {output}'; with parameters "
+        "as NAME[key=value,...]. Repeat for several.",
+    ),
+]
+
+
+def _use_config(file: Path | None) -> None:
+    if file is not None:
+        from align_bench.aligners.commands import CONFIG_VARIABLE
+
+        os.environ[CONFIG_VARIABLE] = str(file)  # for the aligners' own processes too
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        callback=_use_config,
+        help="Where aligners that are commands have their tables; align-bench.toml if left out.",
     ),
 ]
 Parameters = Annotated[
@@ -125,6 +143,7 @@ def run(
     ] = None,
     parameter: Parameters = None,
     oracle: Annotated[bool, typer.Option(help="Add the row made from the ground truth.")] = True,
+    config: Config = None,
 ) -> None:
     """Run aligners on a dataset and print the leaderboard.
 
@@ -222,6 +241,76 @@ def show(record: Annotated[Path, typer.Argument(metavar="RECORD", help="A record
 
 
 @app.command()
+def score(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Results of run; or, with --dataset, estimates.")
+    ],
+    convention: Annotated[
+        list[str] | None,
+        typer.Option("--convention", "-c", metavar="NAME", help="Convention or metric. Repeat for several."),
+    ] = None,
+    tolerance: Annotated[float, typer.Option(metavar="MS", help="For conventions without their own.")] = 50.0,
+    format: Annotated[str, typer.Option(help="text, markdown or latex.")] = "text",
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME|FOLDER", help="What the estimates are estimates of.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the row that the estimates get.")] = None,
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Where the record goes.")] = Path("results"),
+    trained_on: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Recording or piece that it has learnt from. Repeat for several."),
+    ] = None,
+    data_home: DataHome = None,
+    split: Annotated[str | None, typer.Option(help="Part of the dataset: train, validation or test.")] = None,
+    allow_missing: Annotated[
+        bool, typer.Option(help="Score what is there of an incomplete dataset.")
+    ] = False,
+) -> None:
+    """Score onsets again, or for the first time.
+
+    Of results: from their stored onsets, under several conventions side by side, with what each does to
+    the ranking. With --dataset: onsets made elsewhere, one file RECORDING.csv for each recording with the
+    columns score_time_s and performance_time_s, become a record; exits with 1 if some recording has none.
+
+    \b
+    Examples:
+      align-bench score results
+      align-bench score results -c align-bench -c survivors -c accuracy_100ms --tolerance 25
+      align-bench score my_onsets/ --dataset maps --split test --data-home ~/MAPS --name mine
+    """
+    if dataset is None:
+        from align_bench.leaderboard.conventions import DEFAULT
+        from align_bench.leaderboard.rescoring import rescore
+
+        text = rescore(directory, convention or DEFAULT, tolerance_ms=tolerance, format=format)
+        typer.echo(text, nl=False)
+        return
+    if name is None:
+        raise UsageError("name must be given with --dataset, got none. Add --name.")
+    from align_bench.datasets import load
+    from align_bench.estimates import score_estimates, unclaimed
+    from align_bench.leaderboard import leaderboard
+    from align_bench.leaderboard.show import failures
+    from align_bench.provenance import command_line
+
+    collection = load(dataset, data_home=data_home, split=split, allow_missing=allow_missing)
+    record = score_estimates(
+        directory,
+        collection,
+        name,
+        output=output,
+        trained_on=trained_on or (),
+        command=command_line(sys.argv[1:]),
+    )
+    typer.echo(leaderboard([record], format), nl=False)
+    if left := unclaimed(directory, collection):
+        typer.echo(f"Belong to no recording of {collection.label}: {', '.join(left)}", err=True)
+    if failed := failures([record]):
+        typer.echo("\n".join(["", "Failed:", *failed]), err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
 def align(
     score: Annotated[Path, typer.Argument(metavar="SCORE", help="MIDI, MusicXML or kern.")],
     audio: Annotated[Path, typer.Argument(metavar="AUDIO", help="WAV, FLAC, OGG or MP3.")],
@@ -232,6 +321,7 @@ def align(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="CSV file; printed if left out.")
     ] = None,
+    config: Config = None,
 ) -> None:
     """Write when each onset of a score sounds in a recording.
 
@@ -261,8 +351,9 @@ def align(
 @_list.command("aligners")
 def list_aligners(
     check: Annotated[bool, typer.Option(help="Import each one to find what is missing; slower.")] = False,
+    config: Config = None,
 ) -> None:
-    """List the registered aligners, also those that cannot be used, with the reason.
+    """List the aligners that have a name, also those that cannot be used, with the reason.
 
     \b
     Example:
@@ -311,19 +402,38 @@ def validate(
         raise typer.Exit(1)
 
 
+@app.command("new-aligner")
+def new_aligner(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Kebab-case, e.g. my-aligner.")],
+    directory: Annotated[Path, typer.Option(metavar="DIR", help="Where its directory is made.")] = Path("."),
+) -> None:
+    """Write a package with a new aligner, its test and its README.
+
+    \b
+    Example:
+      align-bench new-aligner my-aligner
+    """
+    from align_bench.aligners.scaffold import new_aligner as write
+
+    folder = write(name, directory)
+    typer.echo(f"{folder} is ready. Next: pip install -e {folder} && pytest {folder}")
+
+
 @app.command()
 def check(
     aligner: Annotated[str, typer.Option("--aligner", "-a", metavar="NAME", help="Who is checked.")],
     parameter: Parameters = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time for one point.")] = 120.0,
+    config: Config = None,
 ) -> None:
     """Check that an aligner keeps the contract.
 
     Exits with 1 if it breaks some point.
 
     \b
-    Example:
+    Examples:
       align-bench check --aligner mine.py:Mine
+      align-bench check --aligner 'cmd: ./mine {score} {audio} {output}'
     """
     from align_bench.aligners.contract import check_aligner
 
@@ -338,8 +448,10 @@ def check(
 
 def _spec(text: str, common: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Read ``NAME`` or ``NAME[key=value,...]``; its own parameters go before the common ones."""
+    from align_bench.aligners.commands import PREFIX
+
     match = re.fullmatch(r"(.+?)\[(.*=.*)\]", text)
-    if match is None:
+    if match is None or text.startswith(PREFIX):
         return text, common
     return match[1], common | _parameters(match[2].split(","))
 

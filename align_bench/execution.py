@@ -56,7 +56,7 @@ class Bench:
         """Run one aligner over every recording that is not done, and write its record."""
         description = aligner.description
         seed = description.parameters.get("seed")
-        record = self._record(
+        record = self.new_record(
             AlignerInfo(
                 name=description.name,
                 target=description.target,
@@ -87,7 +87,7 @@ class Bench:
     def run_oracle(self) -> Record:
         """Write the record of the ground truth on a 20 ms grid: what no aligner on such a grid can beat."""
         info = AlignerInfo(name=ORACLE, target=f"{__name__}:Bench", parameters={"grid_s": ORACLE_GRID_S})
-        record = self._record(info, oracle=True)
+        record = self.new_record(info, oracle=True)
         path = record_path(self.output, self.collection.label, ORACLE)
         with open_store(path, record, self.rerun) as store:
             for recording in self.collection.recordings:
@@ -101,7 +101,8 @@ class Bench:
                     store.add(*scored(recording, np.round(times / ORACLE_GRID_S) * ORACLE_GRID_S, {}))
             return store.finish([recording.id for recording in self.collection.recordings])
 
-    def _record(self, aligner: AlignerInfo, *, oracle: bool = False) -> Record:
+    def new_record(self, aligner: AlignerInfo, *, oracle: bool = False) -> Record:
+        """Return a record of this dataset without recordings, made here and now."""
         return Record(
             aligner=aligner,
             dataset=dataset_info(self.collection),

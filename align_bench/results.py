@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import json
 from io import StringIO
+from math import isnan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from align_bench.storage import jsonable, safe_name, write_atomic
 from align_bench.types import FloatArray, as_times
 
 SCHEMA_VERSION = 1
+ESTIMATES = "estimates made elsewhere"  # target of what was scored without an aligner
 ONSET_COLUMNS = ("score_time_s", "reference_time_s", "estimated_time_s")
 
 Status = Literal["ok", "error", "timeout", "skipped"]
@@ -102,7 +104,7 @@ class AlignerInfo(_Model):
     name : str
         Name of the row in a table; parameters that differ from the defaults are part of it.
     target : str
-        ``module:Class`` or ``file.py:Class``.
+        ``module:Class`` or ``file.py:Class``; `ESTIMATES` if only its onsets are known.
     parameters : dict
         Every constructor parameter with its value.
     seed : int or None
@@ -267,7 +269,10 @@ def onsets_path(record: str | Path, recording_id: str) -> Path:
 def save_onsets(
     path: Path, score_times: ArrayLike, reference_times: ArrayLike, estimated_times: ArrayLike
 ) -> None:
-    """Write the onsets of one recording as CSV with the columns `ONSET_COLUMNS`, all in seconds."""
+    """Write the onsets of one recording as CSV with the columns `ONSET_COLUMNS`, all in seconds.
+
+    An estimate of NaN, an onset that was not placed, is an empty cell.
+    """
     columns = [
         np.asarray(times, dtype=np.float64).tolist()
         for times in (score_times, reference_times, estimated_times)
@@ -275,7 +280,8 @@ def save_onsets(
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(ONSET_COLUMNS)
-    writer.writerows(zip(*columns, strict=True))
+    rows = zip(*columns, strict=True)
+    writer.writerows((score, true, "" if isnan(found) else found) for score, true, found in rows)
     write_atomic(path, out.getvalue())
 
 
@@ -285,7 +291,7 @@ def load_onsets(path: str | Path) -> tuple[FloatArray, FloatArray, FloatArray]:
     Returns
     -------
     score_times, reference_times, estimated_times : numpy.ndarray, shape (n_onsets,)
-        Seconds.
+        Seconds; estimates are NaN where an onset was not placed.
 
     Raises
     ------
@@ -302,8 +308,14 @@ def load_onsets(path: str | Path) -> tuple[FloatArray, FloatArray, FloatArray]:
     if any(len(row) != len(ONSET_COLUMNS) for row in rows):
         raise InvalidInputError(f"every row must have {len(ONSET_COLUMNS)} values ({where}).")
     columns = list(zip(*rows[1:], strict=True)) or [(), (), ()]
-    score, reference, estimated = (
-        as_times(list(values), name, where=where, monotone=name == "score_time_s")
-        for name, values in zip(ONSET_COLUMNS, columns, strict=True)
+    score_times, reference_times, estimates = columns
+    placed = np.array([cell != "" for cell in estimates], dtype=bool)
+    estimated = np.full(placed.size, np.nan)
+    estimated[placed] = as_times(
+        [cell for cell in estimates if cell != ""], ONSET_COLUMNS[2], where=where, monotone=False
     )
-    return score, reference, estimated
+    return (
+        as_times(list(score_times), ONSET_COLUMNS[0], where=where),
+        as_times(list(reference_times), ONSET_COLUMNS[1], where=where, monotone=False),
+        estimated,
+    )

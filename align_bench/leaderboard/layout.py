@@ -121,7 +121,10 @@ def _text(table: Table) -> str:
     columns = zip(table.header, *table.rows, strict=True)
     widths = [max(len(cell) for cell in cells) for _, *cells in columns] if table.rows else []
     # Long headings would make a wide table of short numbers.
-    header = ["\n".join(wrap(text, max(width, 7))) for text, width in zip(table.header, widths, strict=True)]
+    header = [
+        "\n".join(wrap(text, max(width, 7), break_long_words=False))
+        for text, width in zip(table.header, widths, strict=True)
+    ]
     grid = _grid(replace(table, header=header), "simple")
     return "\n".join([table.title, "", grid, "", *table.notes]).rstrip()
 
