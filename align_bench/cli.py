@@ -72,8 +72,8 @@ Aligners = Annotated[
         "--aligner",
         "-a",
         metavar="NAME",
-        help="Name, module:Class, file.py:Class or 'cmd: ./program {score} {audio} {output}'; with parameters "
-        "as NAME[key=value,...]. Repeat for several.",
+        help="Name, module:Class, file.py:Class or 'cmd: ./program {score} {audio} {output}'; with "
+        "parameters as NAME[key=value,...]. Repeat for several.",
     ),
 ]
 

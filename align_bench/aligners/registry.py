@@ -1,26 +1,23 @@
-"""Finding aligners: by registered name, as ``module:Class`` or as ``path/to/file.py:Class``.
+"""Finding aligners: by name, as ``module:Class``, as ``path/to/file.py:Class``, or as a command.
 
-Registered means an entry point in the group ``align_bench.aligners``; the harness knows no aligner by name.
+A name is an entry point in the group ``align_bench.aligners`` or a table of the configuration file; the
+harness itself knows no aligner by name. For commands see `align_bench.aligners.commands`.
 """
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib
-import importlib.util
-import inspect
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from align_bench.aligners.base import Aligner, signature
+from align_bench.aligners.commands import PREFIX, configured, is_command, read_command
+from align_bench.aligners.source import import_file, source_of, summary_of
 from align_bench.errors import AlignBenchError, AlignerError, UsageError, unknown_name
 
 GROUP = "align_bench.aligners"
@@ -34,12 +31,12 @@ class AlignerEntry:
     ----------
     name : str
     target : str
-        ``module:Class``.
+        ``module:Class`` or ``file.toml:NAME``.
     available : bool
     reason : str
         Why it is not available; empty if it is.
     summary : str
-        First line of its docstring; empty if that cannot be read without importing it.
+        First line of its docstring, or its description; empty if that cannot be read without importing it.
     """
 
     name: str
@@ -62,7 +59,11 @@ def list_aligners(*, check: bool = False) -> list[AlignerEntry]:
     -------
     list of AlignerEntry
     """
-    entries = [_static_entry(name, points) for name, points in sorted(_registered().items())]
+    tables = configured()
+    registered = _registered()
+    entries = [_static_entry(name, points) for name, points in registered.items() if name not in tables]
+    entries += [_command_entry(name, target, registered.get(name, [])) for name, target in tables.items()]
+    entries.sort(key=lambda entry: entry.name)
     if not check:
         return entries
     from align_bench.aligners.process import AlignerProcess
@@ -86,7 +87,7 @@ def load_aligner(spec: str, parameters: Mapping[str, Any] | None = None) -> Alig
     Parameters
     ----------
     spec : str
-        A registered name, ``module:Class`` or ``path/to/file.py:Class``.
+        A name, ``module:Class``, ``path/to/file.py:Class``, ``cmd: ...`` or ``file.toml:NAME``.
     parameters : mapping, optional
         Constructor parameters that differ from their defaults.
 
@@ -102,7 +103,7 @@ def load_aligner(spec: str, parameters: Mapping[str, Any] | None = None) -> Alig
         If the plugin fails when it is imported or made, or two plugins have this name.
     """
     cls = load_class(spec)
-    given = dict(parameters or {})
+    given = {**preset(spec), **(parameters or {})}
     defaults = signature(cls)
     for name, value in given.items():
         if name not in defaults:
@@ -110,7 +111,9 @@ def load_aligner(spec: str, parameters: Mapping[str, Any] | None = None) -> Alig
         _check_type(spec, name, value, defaults[name])
     try:
         aligner = cls(**given)
-    except AlignBenchError:
+    except AlignBenchError as error:
+        if spec.startswith(PREFIX):  # typed by hand, as a name is
+            raise UsageError(str(error)) from error
         raise
     except (Exception, SystemExit) as error:
         raise _failed(spec, "be made", error) from error
@@ -122,9 +125,13 @@ def load_aligner(spec: str, parameters: Mapping[str, Any] | None = None) -> Alig
 def load_class(spec: str) -> type:
     """Return the class that a spec names; see `load_aligner` for the errors."""
     target = resolve(spec)
+    if is_command(target):
+        from align_bench.aligners.executable import Executable
+
+        return Executable
     where, _, name = target.rpartition(":")
     try:
-        module = _import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
+        module = import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
     except AlignBenchError:
         raise
     except (Exception, SystemExit) as error:
@@ -140,16 +147,27 @@ def load_class(spec: str) -> type:
     return found
 
 
+def preset(spec: str) -> dict[str, Any]:
+    """Return the constructor parameters that a spec itself sets: a command has some, a class none."""
+    target = resolve(spec)
+    return read_command(target).parameters if is_command(target) else {}
+
+
 def resolve(spec: str) -> str:
-    """Return the target ``module:Class`` or ``file.py:Class`` that a spec stands for; imports nothing.
+    """Return the target that a spec stands for; imports nothing.
+
+    It is ``module:Class``, ``file.py:Class``, ``cmd: ...`` or ``file.toml:NAME``.
 
     Raises
     ------
     UsageError
-        If there is no such name or file.
+        If there is no such name or file, or a command does not fit.
     AlignerError
         If two plugins are registered under the name.
     """
+    if is_command(spec):
+        read_command(spec)
+        return spec
     if ":" in spec:
         where, _, name = spec.rpartition(":")
         if where.endswith(".py") and not Path(where).is_file():
@@ -159,17 +177,22 @@ def resolve(spec: str) -> str:
         return spec
     if spec.endswith(".py"):
         raise UsageError(f"aligner must name its class, got {spec!r}. Write {spec}:ClassName.")
-    registered = _registered()
-    if spec not in registered:
-        raise unknown_name("aligner", spec, registered)
-    points = registered[spec]
-    if len(points) > 1:
-        raise AlignerError(_twice(spec, points))
+    registered, tables = _registered(), configured()
+    if spec not in registered and spec not in tables:
+        raise unknown_name("aligner", spec, {**registered, **tables})
+    points = registered.get(spec, [])
+    if len(points) + (spec in tables) > 1:
+        raise AlignerError(_twice(spec, points, tables.get(spec)))
+    if spec in tables:
+        read_command(tables[spec])
+        return tables[spec]
     return points[0].value
 
 
 def name_of(spec: str | None, cls: type) -> str:
     """Return an aligner's name: as registered, else its attribute ``name``, else its class in kebab-case."""
+    if spec and is_command(spec):
+        return read_command(spec).name
     if spec and ":" not in spec:
         return spec
     declared = getattr(cls, "name", None)
@@ -181,24 +204,6 @@ def name_of(spec: str | None, cls: type) -> str:
 def kebab_case(name: str) -> str:
     """Return ``ChromaDTW`` as ``chroma-dtw``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_", "-", name).lower()
-
-
-def code_digest(cls: type) -> str | None:
-    """Return the SHA-256 of an aligner's Python files: those of its package, or its single file."""
-    try:
-        source = Path(inspect.getfile(cls)).resolve()
-    except (TypeError, OSError):
-        return None
-    top = sys.modules.get(cls.__module__.partition(".")[0])
-    package = [Path(path) for path in getattr(top, "__path__", [])]
-    files = sorted(file for path in package for file in path.rglob("*.py")) or [source]
-    sha = hashlib.sha256()
-    try:
-        for file in files:
-            sha.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    except OSError:
-        return None
-    return sha.hexdigest()
 
 
 def _registered() -> dict[str, list[EntryPoint]]:
@@ -213,9 +218,21 @@ def _owner(point: EntryPoint) -> str:
     return point.dist.name if point.dist else "unknown package"
 
 
-def _twice(name: str, points: list[EntryPoint]) -> str:
-    both = " and ".join(f"{point.value} ({_owner(point)})" for point in points)
-    return f"aligner name must be unique, got {name!r} from {both}. Uninstall one, or use module:Class."
+def _twice(name: str, points: list[EntryPoint], table: str | None = None) -> str:
+    places = [f"{point.value} ({_owner(point)})" for point in points] + ([table] if table else [])
+    cure = "Rename the table." if table else "Uninstall one, or use module:Class."
+    return f"aligner name must be unique, got {name!r} from {' and '.join(places)}. {cure}"
+
+
+def _command_entry(name: str, target: str, points: list[EntryPoint]) -> AlignerEntry:
+    if points:
+        return AlignerEntry(name, target, False, _twice(name, points, target), "")
+    try:
+        command = read_command(target)
+        load_aligner(target)
+    except AlignBenchError as error:
+        return AlignerEntry(name, target, False, str(error), "")
+    return AlignerEntry(name, target, True, "", command.description or command.parameters["command"])
 
 
 def _static_entry(name: str, points: list[EntryPoint]) -> AlignerEntry:
@@ -224,56 +241,13 @@ def _static_entry(name: str, points: list[EntryPoint]) -> AlignerEntry:
         return AlignerEntry(name, " and ".join(p.value for p in points), False, _twice(name, points), "")
     module, _, cls = target.partition(":")
     try:
-        source = _source_of(module)
-        summary = _summary(source, cls) if source else ""
+        source = source_of(module)
+        summary = summary_of(source, cls) if source else ""
     except (OSError, SyntaxError, ValueError) as error:
         return AlignerEntry(name, target, False, f"{type(error).__name__}: {error}", "")
     if source is None:
         return AlignerEntry(name, target, False, f"there is no module {module!r}", "")
     return AlignerEntry(name, target, True, "", summary)
-
-
-def _source_of(module: str) -> Path | None:
-    """Return the file of a module without importing it or its parents."""
-    top, *rest = module.split(".")
-    spec = importlib.util.find_spec(top)
-    if spec is None:
-        return None
-    if not rest:
-        return Path(spec.origin) if spec.origin else None
-    for folder in spec.submodule_search_locations or []:
-        base = Path(folder, *rest)
-        for file in (base.with_suffix(".py"), base / "__init__.py", *base.parent.glob(f"{base.name}.*.so")):
-            if file.is_file():
-                return file
-    return None
-
-
-def _summary(source: Path, cls: str) -> str:
-    if source.suffix != ".py":
-        return ""
-    for node in ast.parse(source.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef) and node.name == cls:
-            return (ast.get_docstring(node) or "").partition("\n")[0]
-    return ""
-
-
-def _import_file(path: Path) -> ModuleType:
-    path = path.resolve()
-    name = f"align_bench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))  # a plugin may have helpers beside it, as a script may
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise AlignerError(f"aligner must be in a Python file, got {str(path)!r}.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look a class's module up
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _check_type(spec: str, name: str, value: Any, default: Any) -> None:

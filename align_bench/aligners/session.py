@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
 from align_bench.aligners.base import Aligner, check_alignment, parameters, signature
-from align_bench.aligners.registry import code_digest, kebab_case, load_aligner, name_of, resolve
+from align_bench.aligners.commands import is_command, read_command
+from align_bench.aligners.registry import kebab_case, load_aligner, name_of, preset, resolve
+from align_bench.aligners.source import code_digest
 from align_bench.errors import AlignBenchError, AlignerError
 from align_bench.types import Alignment, Audio, Score
 
@@ -28,7 +30,7 @@ class Plan:
     Attributes
     ----------
     spec : str or None
-        A registered name, ``module:Class`` or ``path/to/file.py:Class``; None if there is an ``instance``.
+        As for `align_bench.aligners.registry.load_aligner`; None if there is an ``instance``.
     parameters : mapping
         Constructor parameters that differ from their defaults.
     instance : Aligner or None
@@ -176,6 +178,8 @@ def describe(plan: Plan, aligner: Aligner) -> Description:
     """
     cls = type(aligner)
     values, defaults = parameters(aligner), signature(cls)
+    if plan.spec:
+        defaults |= preset(plan.spec)
     for name, value in values.items():
         _check_stored(cls.__name__, name, value)
     for name, given in ({} if plan.instance else {**defaults, **plan.parameters}).items():
@@ -192,7 +196,7 @@ def describe(plan: Plan, aligner: Aligner) -> Description:
         target=resolve(plan.spec) if plan.spec else f"{cls.__module__}:{cls.__qualname__}",
         parameters=values,
         checkpoint_sha256=str(checkpoint) if checkpoint else None,
-        code_sha256=code_digest(cls),
+        code_sha256=getattr(aligner, "code_sha256", None) or code_digest(cls),
         trained_on=[str(name) for name in trained_on],
     )
 
@@ -207,7 +211,10 @@ def _check_stored(cls: str, name: str, value: object) -> None:
 def guessed_name(plan: Plan) -> str:
     """Return the name of an aligner that cannot be loaded, as far as its plan tells."""
     spec = plan.spec or type(plan.instance).__name__
-    name = kebab_case(spec.rpartition(":")[2]) if ":" in spec or plan.spec is None else spec
+    if plan.spec and is_command(spec):
+        name = read_command(spec).name
+    else:
+        name = kebab_case(spec.rpartition(":")[2]) if ":" in spec or plan.spec is None else spec
     return "+".join([name, *(f"{key}={value}" for key, value in plan.parameters.items())])
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from align_bench.aligners import list_aligners, load_aligner, parameters
-from align_bench.aligners.registry import code_digest, kebab_case, load_class, name_of, resolve
+from align_bench.aligners.registry import kebab_case, load_class, name_of, resolve
+from align_bench.aligners.source import code_digest
 from align_bench.errors import AlignerError, UsageError
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
