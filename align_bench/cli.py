@@ -241,6 +241,40 @@ def show(record: Annotated[Path, typer.Argument(metavar="RECORD", help="A record
 
 
 @app.command()
+def verify(
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="A record, <aligner>.json.")],
+    sample: Annotated[
+        int, typer.Option(help="How many recordings to align again; 0 needs neither dataset nor aligner.")
+    ] = 3,
+    data_home: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the dataset is; your own folder is itself.")
+    ] = None,
+    aligner: Annotated[
+        str | None,
+        typer.Option("--aligner", "-a", metavar="NAME", help="Who is run again, if it is not registered."),
+    ] = None,
+) -> None:
+    """Check that a record is what it says it is.
+
+    Computes every score again from the stored onsets, compares ground truth, audio and scores with the
+    dataset at hand, and aligns some recordings again. Exits with 1 if something differs, or could not be
+    checked.
+
+    \b
+    Examples:
+      align-bench verify results/demo/chroma-dtw.json
+      align-bench verify results/maps-test/chroma-dtw.json --data-home ~/MAPS --sample 5
+      align-bench verify downloaded.json --sample 0
+    """
+    from align_bench.verify import verify as check_record
+
+    found = check_record(record, sample=sample, data_home=data_home, aligner=aligner)
+    typer.echo("\n".join(found.lines()))
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
 def score(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="Results of run; or, with --dataset, estimates.")

@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-
-from align_bench.types import Recording
+from typing import Protocol
 
 # MAPS_MUS-chpn-p4_ENSTDkCl, maps_chpn-p4_ENSTDkAm: the piece is what stands between.
 _MAPS_AFFIXES = re.compile(
@@ -39,14 +38,28 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
-def trained_on_overlap(trained_on: Iterable[str], recording: Recording) -> bool:
+class Named(Protocol):
+    """What has the names of a recording: a `Recording`, or its row in a record."""
+
+    @property
+    def id(self) -> str:
+        """Unique within the dataset."""
+        ...
+
+    @property
+    def piece(self) -> str:
+        """The composition."""
+        ...
+
+
+def trained_on_overlap(trained_on: Iterable[str], recording: Named) -> bool:
     """Tell whether a recording or its composition is among those that an aligner was trained on.
 
     Parameters
     ----------
     trained_on : iterable of str
         Recording ids or piece names.
-    recording : Recording
+    recording : Recording or RecordingResult
 
     Returns
     -------
