@@ -8,8 +8,9 @@ from typing import ClassVar
 from align_bench.errors import UsageError, unknown_name
 from align_bench.features import Features
 from align_bench.paths import Path, TieRule, dtw, fast_dtw, path_to_alignment
+from align_bench.paths.exact import TIE_RULES
 from align_bench.similarity import Metric
-from align_bench.synthesis import describe, render
+from align_bench.synthesis import SYNTHESISERS, describe, render
 from align_bench.types import Alignment, Audio, Score
 
 DECODERS = ("exact", "fastdtw")
@@ -43,8 +44,13 @@ class DTWAligner(ABC):
         tie_rule: TieRule = "diagonal",
         synthesiser: str = "auto",
     ) -> None:
-        if decoder not in DECODERS:
-            raise unknown_name("decoder", decoder, DECODERS)
+        for kind, value, known in (
+            ("decoder", decoder, DECODERS),
+            ("tie_rule", tie_rule, TIE_RULES),
+            ("synthesiser", synthesiser, SYNTHESISERS),
+        ):
+            if value not in known:
+                raise unknown_name(kind, value, known)
         if radius < 1:
             raise UsageError(f"radius must be >= 1 frame, got {radius} ({self.name}).")
         self.decoder = decoder

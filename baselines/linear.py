@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from align_bench.errors import UsageError
 from align_bench.types import Alignment, Audio, Score
 
 
@@ -22,6 +23,8 @@ class Linear:
     name = "linear"
 
     def __init__(self, threshold_db: float = 40.0) -> None:
+        if not threshold_db >= 0:
+            raise UsageError(f"threshold_db must be >= 0 dB, got {threshold_db} ({self.name}).")
         self.threshold_db = threshold_db
 
     def align(self, score: Score, audio: Audio) -> Alignment:

@@ -10,7 +10,6 @@ Agrawal and Dixon, "A Hybrid Approach to Audio-to-Score Alignment", ICML ML4MD w
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +19,7 @@ from align_bench.paths import TieRule
 from align_bench.types import Audio
 
 from ..dtw_aligner import DTWAligner
-from .model import Encoder, ModelCard, load_checkpoint
+from .model import load_checkpoint
 
 
 class Siamese(DTWAligner):
@@ -51,7 +50,8 @@ class Siamese(DTWAligner):
         self.checkpoint = checkpoint
         self.device = device
         path = Path(checkpoint) if checkpoint else shipped_checkpoint(self.representation)
-        self._encoder, card, self.checkpoint_sha256 = _loaded(path, device)
+        encoder, card, self.checkpoint_sha256 = load_checkpoint(path)
+        self._encoder = encoder.to(pick_device(device))
         self.trained_on = card.trained_on
         self.threshold = card.threshold if self.binary else None
 
@@ -87,12 +87,6 @@ class SiameseCQTDistance(Siamese):
 def shipped_checkpoint(representation: str) -> Path:
     """Return the path of the checkpoint that comes with the package."""
     return Path(str(files(f"{__package__}.checkpoints") / f"siamese-{representation}.safetensors"))
-
-
-@lru_cache(maxsize=4)
-def _loaded(path: Path, device: str) -> tuple[Encoder, ModelCard, str]:
-    encoder, card, digest = load_checkpoint(path)
-    return encoder.to(pick_device(device)), card, digest
 
 
 def pick_device(device: str) -> str:

@@ -159,7 +159,7 @@ def train(
     both = {r.piece for r in training} & {r.piece for r in validation}
     if both:
         raise DatasetError(f"training and validation must share no composition, got {sorted(both)} in both.")
-    config = ModelConfig.of(options.representation)
+    config, chosen = ModelConfig.of(options.representation), pick_device(device)
     pairs = [p for p in _prepared(training, config, "Reading training recordings") if p.is_long_enough]
     held_back = _prepared(validation, config, "Reading validation recordings")
     if not pairs or not held_back:
@@ -169,7 +169,7 @@ def train(
         )
     output.parent.mkdir(parents=True, exist_ok=True)
     resume_file = output.with_name(output.name + ".resume")
-    state = _State.begin(options, pick_device(device))
+    state = _State.begin(options, chosen)
     if resume and resume_file.is_file():
         state.restore(resume_file, options)
     _optimise(state, pairs, _validation_set(held_back, options.seed), options, resume_file)

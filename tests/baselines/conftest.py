@@ -91,9 +91,15 @@ def to_validate_on() -> list[Recording]:
 
 
 @pytest.fixture(scope="session")
-def unheard() -> list[Recording]:
-    """Recordings that nothing was trained on: an electric piano and a grand, in a hall and with noise."""
-    return [perform(3, 4, "room"), perform(4, 0, "noise"), perform(5, 2, "noise")]
+def clean() -> Recording:
+    """Return a recording that nothing here is trained on, of an electric piano."""
+    return perform(3, 4)
+
+
+@pytest.fixture(scope="session")
+def halls() -> list[Recording]:
+    """Return recordings that nothing here is trained on, in a hall."""
+    return [perform(3, 4, "room"), perform(4, 0, "room"), perform(5, 2, "room")]
 
 
 @pytest.fixture(scope="session")
