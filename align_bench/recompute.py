@@ -1,9 +1,11 @@
-"""Does a record follow from the onsets that lie beside it? Every metric and every mark, computed again."""
+"""Holds a record against the onsets that lie beside it, and these against the dataset at hand."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from align_bench.aligners.session import reason_of
 from align_bench.errors import InvalidInputError
@@ -11,6 +13,7 @@ from align_bench.leakage import trained_on_overlap
 from align_bench.metrics import KEYS, evaluate
 from align_bench.results import Record, RecordingResult
 from align_bench.store import Onsets
+from align_bench.types import TIME_RESOLUTION, FloatArray, Recording, Reference
 
 TOLERANCE = 1e-12  # relative and absolute: another NumPy may add up in another order
 
@@ -78,3 +81,40 @@ def _close(stored: float | None, computed: float | None) -> bool:
     if stored is None or computed is None:
         return stored is computed
     return math.isclose(stored, computed, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+
+
+def data_defects(row: RecordingResult, recording: Recording, onsets: Onsets | None) -> list[str]:
+    """Return how a recording at hand differs from the one that a row is about.
+
+    Parameters
+    ----------
+    row : RecordingResult
+        With the hashes of what was aligned, where they are known.
+    recording : Recording
+    onsets : (score_times, reference_times, estimated_times) or None
+        What the row was scored with.
+    """
+    defects = []
+    try:
+        if onsets is not None and not _same_truth(recording.load_reference(), onsets):
+            defects.append("ground truth is not the one that it was scored with")
+        if row.score_sha256 and row.score_sha256 != recording.load_score().digest:
+            defects.append("score is not the one that was aligned")
+        # Not recording.audio, which would keep every recording in memory.
+        if row.audio_sha256 and row.audio_sha256 != recording.load_audio().digest:
+            defects.append("audio is not the one that was aligned")
+    except Exception as error:  # a file that cannot be read is not the one that was used
+        defects.append(reason_of(error))
+    return defects
+
+
+def _same_truth(reference: Reference, onsets: Onsets) -> bool:
+    pairs = ((reference.score_times, onsets[0]), (reference.times, onsets[1]))
+    return all(apart(now, then) <= TIME_RESOLUTION for now, then in pairs)
+
+
+def apart(first: FloatArray, second: FloatArray) -> float:
+    """Return the largest distance between two lists of times, infinite where they cannot be compared."""
+    if first.shape != second.shape or (np.isnan(first) != np.isnan(second)).any():
+        return math.inf
+    return float(np.nanmax(np.abs(first - second), initial=0.0))

@@ -19,16 +19,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from align_bench.aligners.registry import list_aligners
 from align_bench.aligners.session import reason_of
 from align_bench.datasets import list_datasets, load
 from align_bench.datasets.base import Collection
 from align_bench.errors import AlignBenchError, InvalidInputError, UsageError
 from align_bench.execution import Bench
+from align_bench.leaderboard.layout import printable
 from align_bench.provenance import environment, synthesiser
-from align_bench.recompute import first_of, record_defects
+from align_bench.recompute import apart, data_defects, first_of, record_defects
 from align_bench.results import (
     ESTIMATES,
     Record,
@@ -40,7 +39,7 @@ from align_bench.results import (
 )
 from align_bench.runner import run
 from align_bench.store import Onsets
-from align_bench.types import TIME_RESOLUTION, FloatArray, Recording, Reference
+from align_bench.types import TIME_RESOLUTION, Recording
 
 _SHOWN = 10
 
@@ -81,13 +80,13 @@ class Verification:
             ("NOT CHECKED", self.unchecked),
             ("DIFFERENT", self.different),
         ):
-            found += [f"{mark:<12} {sentence}" for sentence in sentences[:_SHOWN]]
+            found += [printable(f"{mark:<12} {sentence}") for sentence in sentences[:_SHOWN]]
             if len(sentences) > _SHOWN:
                 found.append(f"{mark:<12} and {len(sentences) - _SHOWN} more")
         verdict = (
             "differs" if self.different else "is as it says" if self.ok else "could not be checked in full"
         )
-        return [*found, f"{self.record.aligner.name} on {self.record.dataset.name} {verdict}"]
+        return [*found, printable(f"{self.record.aligner.name} on {self.record.dataset.name} {verdict}")]
 
     def agree(self, found: Iterable[str], sentence: str) -> None:
         """Keep what differs; if nothing does, say so in one sentence."""
@@ -225,37 +224,11 @@ def _check_data(
     for row in record.recordings:
         if row.id not in recordings:
             found.unchecked.append(f"{row.id}: is not in the dataset at hand")
-        elif defects := _data_defects(row, recordings[row.id], onsets.get(row.id)):
+        elif defects := data_defects(row, recordings[row.id], onsets.get(row.id)):
             different.append(f"{row.id}: {first_of(defects)}")
     hashed = sum(row.audio_sha256 is not None for row in record.recordings)
-    found.agree(different, f"ground truth of {len(onsets)} recordings, audio and score of {hashed}")
-
-
-def _data_defects(row: RecordingResult, recording: Recording, onsets: Onsets | None) -> list[str]:
-    defects = []
-    try:
-        if onsets is not None and not _same_truth(recording.load_reference(), onsets):
-            defects.append("ground truth is not the one that it was scored with")
-        if row.score_sha256 and row.score_sha256 != recording.load_score().digest:
-            defects.append("score is not the one that was aligned")
-        # Not recording.audio, which would keep every recording in memory.
-        if row.audio_sha256 and row.audio_sha256 != recording.load_audio().digest:
-            defects.append("audio is not the one that was aligned")
-    except Exception as error:  # a file that cannot be read is not the one that was used
-        defects.append(reason_of(error))
-    return defects
-
-
-def _same_truth(reference: Reference, onsets: Onsets) -> bool:
-    pairs = ((reference.score_times, onsets[0]), (reference.times, onsets[1]))
-    return all(_apart(now, then) <= TIME_RESOLUTION for now, then in pairs)
-
-
-def _apart(first: FloatArray, second: FloatArray) -> float:
-    """Return the largest distance between two lists of times, infinite where they cannot be compared."""
-    if first.shape != second.shape or (np.isnan(first) != np.isnan(second)).any():
-        return math.inf
-    return float(np.nanmax(np.abs(first - second), initial=0.0))
+    heard = f", audio and score of {hashed}" if hashed else ""
+    found.agree(different, f"ground truth of {len(onsets)} recordings{heard}")
 
 
 def _run_again(
@@ -291,7 +264,7 @@ def _run_again(
                 different.append(f"{now.id}: was {then.status}, is {now.status} {now.reason}".rstrip())
             elif now.status == "ok" and now.id in onsets:
                 estimated = load_onsets(onsets_path(path, now.id))[2]
-                different += _moved(now, then, _apart(estimated, onsets[now.id][2]))
+                different += _moved(now, then, apart(estimated, onsets[now.id][2]))
     found.notes += [
         f"{what} of the aligner was {old}, is {new}"
         for what, old, new in (

@@ -53,6 +53,8 @@ class Row:
     seconds_per_minute : float or None
         Seconds of work for a minute of audio, over the recordings that were aligned; without those that
         came first in their process, as these hold what is done once, unless there are no others.
+    n_wanted : int or None
+        Recordings of the complete dataset; None if that is not known.
     like_best : bool
         Not distinguishable from the best row of its dataset.
     """
@@ -72,6 +74,7 @@ class Row:
     pooled: float | None
     by_condition: Mapping[str, float | None]
     seconds_per_minute: float | None
+    n_wanted: int | None = None
     like_best: bool = False
 
     def mean(self, key: str) -> float | None:
@@ -142,6 +145,7 @@ def summarise(record: Record, *, without: frozenset[str] | set[str] = frozenset(
         pooled=_pooled(results),
         by_condition=_by_condition(results),
         seconds_per_minute=_seconds_per_minute(ok),
+        n_wanted=record.dataset.n_wanted,
     )
 
 

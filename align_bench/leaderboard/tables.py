@@ -181,6 +181,12 @@ def mark_notes(rows: Sequence[Row]) -> list[str]:
             f"Left out of every row: {_count(left_out, 'recording')} of compositions "
             "that an aligner was trained on."
         )
+    for row in rows:
+        there = row.n_recordings + row.n_left_out
+        if row.n_wanted is not None and there < row.n_wanted:
+            notes.append(
+                f"{row.aligner}: only {there} of {row.n_wanted} recordings of the dataset were there."
+            )
     if len({row.recording_ids for row in rows}) > 1:
         notes.append("Rows are not over the same recordings and cannot be compared.")
     return notes
