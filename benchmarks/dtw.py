@@ -107,7 +107,7 @@ def table(sizes: Sequence[int], dims: Sequence[int], repeats: int) -> str:
                 excess = 100 * (figures["cost"] / cost - 1)
                 over = "" if abs(excess) < 0.01 else f", cost {excess:+.1f} %"
                 cells.append(
-                    f"{figures['ns']:.2f} ns ({figures['ns'] / ns:.1f}×), {figures['bytes']:.2f} B{over}"
+                    f"{figures['ns']:.2f} ns ({figures['ns'] / ns:.2g}×), {figures['bytes']:.2f} B{over}"
                 )
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
             print(lines[-1], flush=True)
