@@ -24,6 +24,9 @@ from .model import Encoder, ModelCard, ModelConfig, save_checkpoint
 from .patches import Pair, change_acoustics, draw_batch
 
 _TOLERANCES_S = (0.01, 0.025, 0.05, 0.1)
+_NOISE = 0.02
+"""Validation scores this close are equal: a few recordings tell no finer, and the later step, at a lower
+learning rate, is then the better guess."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class TrainingOptions:
     validate_every : int
         Steps.
     patience : int
-        Validations without a better score before training stops.
+        Validations clearly below the best one before training stops.
     n_crops : int
         A step.
     learning_rate : float
@@ -225,7 +228,8 @@ def _optimise(
             if state.step % options.validate_every == 0 or state.step == options.steps:
                 scores = _validate(state.encoder, held_back)
                 state.history.append({"step": state.step, **scores})
-                if scores["precision"] >= max(h["precision"] for h in state.history):
+                best = max(h["precision"] for h in state.history)
+                if scores["precision"] >= best - _NOISE:
                     state.best_step = state.step
                     state.best_weights = copy.deepcopy(state.encoder.state_dict())
                 state.save(resume_file, options)
