@@ -163,7 +163,9 @@ def _strict(takes: Takes, tolerance: float) -> Figure:
 )
 def _survivors(takes: Takes, tolerance: float) -> Figure:
     aligned = [take for take in takes if take.onsets]
-    good = [t for t in aligned if t.onsets and mean_abs_deviation(*t.onsets[1:]) <= SURVIVOR_LIMIT_S]
+    distances = [mean_abs_deviation(*take.onsets[1:]) for take in aligned if take.onsets]
+    # In whole microseconds, as tolerances are.
+    good = [t for t, d in zip(aligned, distances, strict=True) if round(d, 6) <= SURVIVOR_LIMIT_S]
     return _mean(_scored(good, _accuracy(tolerance)))
 
 
