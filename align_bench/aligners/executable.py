@@ -35,6 +35,7 @@ _KNOWN = (*INPUTS, "output")
 _NEEDED = (("score", "score_csv", "score_wav"), ("audio", "audio_float"), ("output",))
 _SHELL = ("|", ">", ">>", "<", "&&", "||", ";", "&")
 _SCRIPT = re.compile(r".+\.(py|pl|js|mjs|rb|jl|R|m|sh|awk|lua|jar)")
+_LONGEST = 100  # characters of a command in a message
 _REASON_LINES, _REASON_CHARACTERS = 3, 300
 
 
@@ -80,20 +81,21 @@ class Executable:
         self.directory = directory
         self.format = format
         self.trained_on = trained_on
+        self._where = command if len(command) <= _LONGEST else f"{command[:_LONGEST]}..."  # for messages
         self._words = split_command(command)
         if format not in FORMATS:
             raise unknown_name("format", format, FORMATS)
         if environment is not None and not (
             isinstance(environment, Mapping) and all(isinstance(value, str) for value in environment.values())
         ):
-            raise UsageError(f"environment must be a table of texts, got {environment!r} ({command}).")
+            raise UsageError(f"environment must be a table of texts, got {environment!r} ({self._where}).")
         if trained_on is not None and not (
             isinstance(trained_on, list | tuple) and all(isinstance(name, str) for name in trained_on)
         ):
-            raise UsageError(f"trained_on must be a list of texts, got {trained_on!r} ({command}).")
+            raise UsageError(f"trained_on must be a list of texts, got {trained_on!r} ({self._where}).")
         self._base = Path(directory).expanduser().absolute()
         if not self._base.is_dir():
-            raise AlignerError(f"directory must exist, got {directory!r} ({command}).")
+            raise AlignerError(f"directory must exist, got {directory!r} ({self._where}).")
         self._variables = dict(os.environ)
         if python:
             for name in ("PYTHONPATH", "PYTHONHOME"):  # these are for our Python, not for that one
@@ -132,7 +134,7 @@ class Executable:
 
             try:
                 self._run(files, folder, prepare)
-                return read_output(files["output"], self.format, score, f"{self.format} of {self.command}")
+                return read_output(files["output"], self.format, score, f"{self.format} of {self._where}")
             except InvalidInputError as error:
                 raise AlignerError(str(error)) from error
 
@@ -143,11 +145,11 @@ class Executable:
         program = Program(words, self._base, self._variables)
         code, printed = run_program(program, folder, files["output"], prepare)
         if code is None:
-            raise too_large(self.command)
+            raise too_large(self._where)
         if code:
             raise AlignerError(
                 f"program must end with exit code 0, got {code if code > 0 else f'signal {-code}'} "
-                f"({self.command}): {_last_lines(printed)}"
+                f"({self._where}): {_last_lines(printed)}"
             )
 
     def _find(self, program: str) -> str:
@@ -158,16 +160,16 @@ class Executable:
             near = get_close_matches(program, _programs(self._variables.get("PATH", "")), n=1)
             if (self._base / program).is_file():
                 near = [f"./{program}"]
-            raise _missing(program, "which is not on PATH", self.command, near)
+            raise _missing(program, "which is not on PATH", self._where, near)
         path = self._base / Path(program).expanduser()
         if not path.is_file():
             beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
             names = get_close_matches(path.name, beside, n=1)
             near = [f"{program.rpartition('/')[0]}/{name}" for name in names]
-            raise _missing(program, "which does not exist", self.command, near)
+            raise _missing(program, "which does not exist", self._where, near)
         if not os.access(path, os.X_OK):
             raise AlignerError(
-                f"program must be executable, got {program!r}, which is not ({self.command}). "
+                f"program must be executable, got {program!r}, which is not ({self._where}). "
                 f"Run chmod +x {program}, or put its interpreter in front."
             )
         return str(path)
