@@ -74,8 +74,12 @@ class TrainingOptions:
 
 @dataclass
 class _State:
-    """Where a run stands: all that must survive an interruption."""
+    """Where a run stands: all that must survive an interruption.
 
+    ``run`` says which run it is: its options and recordings, as JSON.
+    """
+
+    run: str
     encoder: Encoder
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.OneCycleLR
@@ -85,20 +89,20 @@ class _State:
     history: list[dict[str, float]]
 
     @classmethod
-    def begin(cls, options: TrainingOptions, device: str) -> _State:
+    def begin(cls, run: str, options: TrainingOptions, device: str) -> _State:
         torch.manual_seed(options.seed)
         encoder = Encoder(ModelConfig.of(options.representation)).to(device)
         optimizer = torch.optim.AdamW(encoder.parameters(), options.learning_rate, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, options.learning_rate, options.steps, pct_start=0.1
         )
-        return cls(encoder, optimizer, schedule, 0, 0, copy.deepcopy(encoder.state_dict()), [])
+        return cls(run, encoder, optimizer, schedule, 0, 0, copy.deepcopy(encoder.state_dict()), [])
 
-    def save(self, path: Path, options: TrainingOptions) -> None:
+    def save(self, path: Path) -> None:
         partial = path.with_name(path.name + ".tmp")
         torch.save(
             {
-                "options": json.dumps(asdict(options)),
+                "run": self.run,
                 "encoder": self.encoder.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
@@ -111,12 +115,12 @@ class _State:
         )
         partial.replace(path)
 
-    def restore(self, path: Path, options: TrainingOptions) -> None:
+    def restore(self, path: Path) -> None:
         stored = torch.load(path, weights_only=True)
-        if json.loads(stored["options"]) != asdict(options):
+        if stored.get("run") != self.run:
             raise UsageError(
-                f"options must be those of the interrupted run, got others ({path}). "
-                f"Give the same options, or delete the file to begin anew."
+                f"options and recordings must be those of the interrupted run, got others ({path}). "
+                f"Give the same, or delete the file to begin anew."
             )
         self.encoder.load_state_dict(stored["encoder"])
         self.optimizer.load_state_dict(stored["optimizer"])
@@ -172,9 +176,10 @@ def train(
         )
     output.parent.mkdir(parents=True, exist_ok=True)
     resume_file = output.with_name(output.name + ".resume")
-    state = _State.begin(options, chosen)
+    run = {**asdict(options), "training": [p.id for p in pairs], "validation": [p.id for p in held_back]}
+    state = _State.begin(json.dumps(run), options, chosen)
     if resume and resume_file.is_file():
-        state.restore(resume_file, options)
+        state.restore(resume_file)
     _optimise(state, pairs, _validation_set(held_back, options.seed), options, resume_file)
     state.encoder.load_state_dict(state.best_weights)
     card = _card(state, pairs, held_back, options)
@@ -232,7 +237,7 @@ def _optimise(
                 if scores["precision"] >= best - _NOISE:
                     state.best_step = state.step
                     state.best_weights = copy.deepcopy(state.encoder.state_dict())
-                state.save(resume_file, options)
+                state.save(resume_file)
                 progress.update(bar, score=f"validation: {100 * scores['accuracy_50ms']:.1f} % within 50 ms")
 
 
@@ -259,8 +264,8 @@ def _step(state: _State, pairs: Sequence[Pair], options: TrainingOptions, rng: n
 def _validate(encoder: Encoder, pairs: Sequence[Pair], threshold: float | None = None) -> dict[str, float]:
     """Align the pairs and return mean accuracies, shares in [0, 1].
 
-    ``precision`` is their mean after each recording's median deviation is taken out: MAPS trails its own
-    note list by up to 25 ms, differently in each of its two rooms, which no network should learn to copy.
+    ``precision`` is their mean after each recording's median deviation is taken out, as a constant offset is
+    mostly that of the ground truth.
     """
     rows, centred = [], []
     for pair in pairs:
