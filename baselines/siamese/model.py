@@ -162,12 +162,13 @@ class ModelCard:
 
 def save_checkpoint(path: Path, encoder: Encoder, card: ModelCard) -> None:
     """Write weights and card as one safetensors file."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
     document = {"card_version": CARD_VERSION, **asdict(card)}
     partial = path.with_name(path.name + ".tmp")
-    save_file(weights, partial, metadata={"card": json.dumps(document, sort_keys=True)})
+    # Not save_file, whose files nobody but their owner may read.
+    partial.write_bytes(save(weights, metadata={"card": json.dumps(document, sort_keys=True)}))
     partial.replace(path)
 
 
