@@ -108,6 +108,6 @@ def checkpoint(
 ) -> Path:
     """Return a network that has learnt a little."""
     path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
-    options = TrainingOptions(steps=40, validate_every=20, n_crops=4)
+    options = TrainingOptions(steps=30, validate_every=15, n_crops=2)
     train(to_train_on, to_validate_on, path, options, device="cpu")
     return path

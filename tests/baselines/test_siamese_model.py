@@ -130,6 +130,13 @@ def test_the_same_checkpoint_is_the_same_file(tmp_path: Path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_a_checkpoint_is_for_others_too(tmp_path: Path):
+    """An installed package belongs to root, and its users must be able to read it."""
+    save_checkpoint(tmp_path / "a", lively_encoder("cqt"), CARD)
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_the_card_can_be_read_without_us(tmp_path: Path):
     save_checkpoint(tmp_path / "a", lively_encoder("stft"), CARD)
     with safe_open(tmp_path / "a", framework="np") as file:

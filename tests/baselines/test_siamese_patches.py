@@ -63,15 +63,17 @@ def test_offsets_by_formula(pair: Pair):
 
 def test_the_two_sides_of_a_crop_belong_together(pair: Pair):
     """Every crop has similar pairs, their place in it varies, and all of the recording is drawn."""
-    places, begins = [], []
+    shifts, begins = [], []
     for seed in range(60):
         batch = draw(pair, seed)
         begins += (batch.audio[:, 0, 0] / FRAME).tolist()
-        for offsets in batch.offsets:
-            score, audio = np.nonzero(np.abs(offsets) <= 0.5 / RATE)
-            assert score.size > 0
-            places.append(float(np.mean(score - audio)))
-    assert np.std(places) > 5
+        for score, offsets in zip(batch.score, batch.offsets, strict=True):
+            assert (np.abs(offsets) <= 0.5 / RATE).any()
+            start, middle = score[0, 0] / FRAME, offsets[:, CROP_FRAMES // 2]
+            if 0 < start < N_SCORE - CROP_FRAMES and np.isfinite(middle).any():
+                shifts.append(np.abs(middle).argmin() - CROP_FRAMES // 2)
+    assert -21 <= min(shifts) < -15
+    assert 15 < max(shifts) <= 21
     assert min(begins) < 50
     assert max(begins) > N_AUDIO - CROP_FRAMES - 50
 
