@@ -321,6 +321,92 @@ def test_a_terminal_without_unicode_gets_a_table(recordings: Path, plugin: Path,
     assert "?50 ms [95 % CI]" in stdout
 
 
+# verify, score
+
+
+def test_verify_tells_what_differs(recordings: Path, plugin: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    run_all(recordings, plugin, output)
+    record = output / "scales" / "mine.json"
+    full = ("verify", record, "--data-home", recordings, "-a", f"{plugin}:Mine", "--sample", "2")
+    good = call(*full)
+    assert good.exit_code == 0, good.output
+    assert re.search(r"^same +onsets of high, low, aligned again$", good.stdout, re.MULTILINE)
+    assert good.stdout.splitlines()[-1] == "mine on scales is as it says"
+    plugin.write_text(PLUGIN.replace("times * self.stretch", "times * self.stretch + 0.5"))
+    bad = call(*full)
+    assert bad.exit_code == 1
+    assert re.search(r"^DIFFERENT +high: onsets differ by up to 500\.000 ms; acc", bad.stdout, re.MULTILINE)
+    unasked = call("verify", record, "--data-home", recordings)
+    assert unasked.exit_code == 1
+    assert re.search(r"^NOT CHECKED +aligner: .* name it with --aligner\.$", unasked.stdout, re.MULTILINE)
+    assert call("verify", record, "--sample", "0").exit_code == 0
+    assert call("verify", record, "--sample", "-1").exit_code == 2
+    assert call("verify", tmp_path / "none.json").exit_code == 2
+
+
+def test_score_holds_conventions_side_by_side(recordings: Path, plugin: Path, tmp_path: Path) -> None:
+    from align_bench.leaderboard.rescoring import rescore
+
+    output = tmp_path / "out"
+    run_all(recordings, plugin, output, "-a", f"{plugin}:Mine[stretch=1.2]")
+    assert call("score", output).stdout == rescore(output)
+    options = ("-c", "pooled", "-c", "accuracy_25ms", "--tolerance", "100", "--format", "markdown")
+    result = call("score", output, *options)
+    expected = rescore(output, ["pooled", "accuracy_25ms"], tolerance_ms=100, format="markdown")
+    assert (result.exit_code, result.stdout) == (0, expected)
+    # 0, 25, … 175 ms late: 5 of 8 onsets within 100 ms.
+    assert re.search(r"mine\+stretch=1\.2 *\| *62\.5 \(2\) *\| *25\.0 \(2\) *\|", result.stdout)
+    wrong = call("score", output, "-c", "poled")
+    assert wrong.exit_code == 2
+    assert "Did you mean 'pooled'" in wrong.stderr
+
+
+def test_score_takes_onsets_made_elsewhere(recordings: Path, plugin: Path, tmp_path: Path) -> None:
+    """The onsets that align writes are estimates."""
+    estimates, output = tmp_path / "estimates", tmp_path / "out"
+    for name in ("low", "high"):
+        files = (recordings / name / "score.mid", recordings / name / "audio.wav")
+        call("align", *files, "-a", f"{plugin}:Mine", "-p", "stretch=1.2", "-o", estimates / f"{name}.csv")
+    command = ("score", estimates, "--dataset", recordings, "--name", "elsewhere", "--output", output)
+    result = call(*command, "--trained-on", "low")
+    assert result.exit_code == 0, result.output
+    # As mine+stretch=1.2 above.
+    assert re.search(r"^elsewhere † +2/2 +12\.5 +25\.0 ", result.stdout, re.MULTILINE)
+    assert load_record(output / "scales" / "elsewhere.json").aligner.trained_on == ["low"]
+    (estimates / "low.csv").rename(estimates / "lwo.csv")
+    result = call(*command)
+    assert result.exit_code == 1
+    assert "Belong to no recording of scales: lwo.csv\n" in result.stderr
+    assert "elsewhere on low: error: estimates must be there, got no file low.csv." in result.stderr
+    assert re.search(r"^elsewhere +1/2 ", result.stdout, re.MULTILINE)
+
+
+def test_score_of_estimates_needs_a_name(recordings: Path, tmp_path: Path) -> None:
+    result = call("score", tmp_path, "--dataset", recordings)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "error: name must be given with --dataset, got none. Add --name.\n"
+
+
+def test_the_record_quotes_the_command_without_directories(
+    recordings: Path, plugin: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    process = start("run", "-a", f"{plugin}:Mine", "--dataset", recordings, "--output", output)
+    assert process.communicate(timeout=60)[0]
+    assert process.returncode == 0
+    quoted = "align-bench run -a mine.py:Mine --dataset scales --output out"
+    assert load_record(output / "scales" / "mine.json").command == quoted
+
+
+def test_an_error_before_the_run_is_one_line(recordings: Path, plugin: Path) -> None:
+    _, stderr = start("run", "-a", f"{plugin}:Mine[strech=1]", "--dataset", recordings).communicate(
+        timeout=60
+    )
+    assert stderr.startswith("error: parameter of ")
+    assert stderr.count("\n") == 1
+
+
 # align
 
 

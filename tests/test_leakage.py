@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from align_bench.leakage import trained_on_overlap
+from align_bench.results import RecordingResult
 from align_bench.types import Recording
 
 
@@ -52,3 +55,18 @@ def test_other_works_do_not_overlap(trained_on: str, name: str, piece: str):
 
 def test_who_has_learnt_nothing_leaks_nothing():
     assert not trained_on_overlap([], recording("a", "b"))
+
+
+def test_a_row_of_a_record_leaks_as_its_recording_does():
+    row = RecordingResult(id="MAPS_MUS-chpn-p4_ENSTDkAm", piece="Chopin, Prelude Op. 28 No. 4", status="ok")
+    assert trained_on_overlap(["MAPS_MUS-chpn-p4_ENSTDkCl"], row)
+    assert not trained_on_overlap(["MAPS_MUS-chpn-p14_ENSTDkCl"], row)
+
+
+@pytest.mark.parametrize(
+    "name", ["op" * 20_000, "chopin op1 " * 5_000, "maps_" * 10_000, "\0", "", "(" * 1000]
+)
+def test_an_absurd_name_is_compared_at_once(name: str):
+    begin = time.perf_counter()
+    trained_on_overlap([name], recording(name[:100], name[::-1]))
+    assert time.perf_counter() - begin < 1.0

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from align_bench.errors import InvalidInputError
 from align_bench.results import (
+    ESTIMATES,
     AlignerInfo,
     DatasetInfo,
     Record,
@@ -197,6 +198,9 @@ def test_onsets_read_back_bit_for_bit(tmp_path_factory: pytest.TempPathFactory, 
         ("score_time_s,reference_time_s,estimated_time_s\n1,2\n", "every row must have 3 values"),
         ("score_time_s,reference_time_s,estimated_time_s\n1,2,soon\n", "estimated_time_s must be numbers"),
         ("score_time_s,reference_time_s,estimated_time_s\n1,nan,2\n", "reference_time_s must be finite"),
+        ("score_time_s,reference_time_s,estimated_time_s\n1,,2\n", "reference_time_s must be numbers"),
+        ("score_time_s,reference_time_s,estimated_time_s\n1,1,nan\n", "estimated_time_s must be finite"),
+        ("score_time_s,reference_time_s,estimated_time_s\n1,1,inf\n", "estimated_time_s must be finite"),
         ("score_time_s,reference_time_s,estimated_time_s\n1,1,1\n0,2,2\n", "score_time_s must not decrease"),
     ],
 )
@@ -205,3 +209,29 @@ def test_damaged_onsets_are_refused(tmp_path: Path, text: str, message: str):
     path.write_text(text)
     with pytest.raises(InvalidInputError, match=message):
         load_onsets(path)
+
+
+def test_a_record_with_its_provenance_stays_readable():
+    """Version 1 as it has been since records name commit, command, split and hashes."""
+    full = load_record(VERSION_1.with_name("record-version-1-provenance.json"))
+    assert (full.commit, full.command) == ("0123abc-dirty", "align-bench run --dataset maps --split test")
+    assert (full.dataset.name, full.dataset.whole, full.dataset.n_wanted) == ("maps-test", "maps", 11)
+    row = full.recordings[0]
+    assert (row.audio_sha256, row.score_sha256, row.cold) == ("aa", "bb", True)
+    assert (full.aligner.target, full.aligner.trained_on) == (ESTIMATES, ["alb_se2"])
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "whole"), [("maps-test", "test", "maps"), ("my-test", "", "my-test")]
+)
+def test_a_split_belongs_to_its_whole(name: str, split: str, whole: str):
+    assert DatasetInfo(name=name, split=split).whole == whole
+
+
+def test_an_onset_that_was_not_placed_is_an_empty_cell(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    save_onsets(path, [0.0, 1.0], [0.1, 1.1], [math.nan, 1.2])
+    assert path.read_text().splitlines()[1:] == ["0.0,0.1,", "1.0,1.1,1.2"]
+    np.testing.assert_array_equal(load_onsets(path)[2], [math.nan, 1.2])
+    save_onsets(path, [0.0], [0.1], [math.nan])
+    np.testing.assert_array_equal(load_onsets(path)[2], [math.nan])

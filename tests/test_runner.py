@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from align_bench.aligners import process as process_module
 from align_bench.datasets.base import Collection
 from align_bench.errors import InvalidInputError, UsageError
 from align_bench.metrics import evaluate
+from align_bench.provenance import commit
 from align_bench.results import Record, load_onsets, load_record, onsets_path
 from align_bench.runner import run
 from align_bench.types import Alignment, Audio, Recording, Reference, Score
@@ -466,3 +469,63 @@ def test_every_public_name_is_there():
         assert getattr(align_bench, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'alignn'"):
         align_bench.alignn  # noqa: B018
+
+
+def test_a_row_names_what_was_aligned(collection, quick):
+    data = collection(2)
+    for way in ({}, {"isolate": False}):
+        record, oracle = quick(STRAIGHT, data, output=f"{quick.keywords['output']}-{len(way)}", **way)
+        for row, recording in zip(record.recordings, data.recordings, strict=True):
+            samples, rate = soundfile.read(recording.load_audio.args[0], dtype="float32")
+            sha = hashlib.sha256(str(rate).encode() + samples.tobytes())
+            assert row.audio_sha256 == sha.hexdigest()
+            assert row.score_sha256 == make_score().digest
+        assert {row.audio_sha256 for row in oracle.recordings} == {None}
+
+
+def test_a_recording_that_failed_is_named_too_where_it_was_read(collection, quick):
+    record = quick(plugin("raises", "Raises"), collection(1), oracle=False)[0]
+    assert record.recordings[0].audio_sha256 == collection(1).recordings[0].audio.digest
+
+
+def test_the_first_alignment_of_a_process_is_marked(collection, quick):
+    record = quick(STRAIGHT, collection(4), oracle=False)[0]
+    assert [row.cold for row in record.recordings].count(True) == 1
+    crashing = quick(plugin("quits", "Quits"), collection(2), oracle=False)[0]
+    assert [row.cold for row in crashing.recordings] == [False, False]
+    parallel = quick(STRAIGHT, collection(6), oracle=False, jobs=3, rerun="all")[0]
+    assert 1 <= [row.cold for row in parallel.recordings].count(True) <= 3
+
+
+def test_a_part_of_a_dataset_has_records_of_its_own(collection, quick, tmp_path: Path):
+    whole = collection(3)
+    part = replace(whole, recordings=whole.recordings[:1], split="test", index_sha256="other", n_wanted=2)
+    quick(STRAIGHT, whole)
+    before = (tmp_path / "out/tiny/straight.json").read_bytes()
+    record, oracle = quick(STRAIGHT, part)
+    assert load_record(tmp_path / "out/tiny-test/straight.json") == record
+    assert load_record(tmp_path / "out/tiny-test/oracle-20ms.json") == oracle
+    info = record.dataset
+    assert (info.name, info.split, info.whole, info.n_wanted) == ("tiny-test", "test", "tiny", 2)
+    assert (tmp_path / "out/tiny/straight.json").read_bytes() == before
+
+
+def test_how_much_is_missing_is_kept_up_to_date_without_running_again(collection, quick, tmp_path: Path):
+    diary = tmp_path / "diary"
+    counts = (plugin("counts", "Counts"), {"diary": str(diary)})
+    quick(counts, replace(collection(2), n_wanted=5))
+    assert quick(counts, replace(collection(2), n_wanted=2))[0].dataset.n_wanted == 2
+    assert only_record(tmp_path / "out").dataset.n_wanted == 2
+    assert count(diary) == 2
+
+
+def test_the_record_quotes_the_command_and_the_commit(collection, quick):
+    record = quick(STRAIGHT, collection(1), command="align-bench run")[0]
+    assert record.command == "align-bench run"
+    assert record.commit == commit(Path(align_bench.__file__).parent)
+
+
+def test_wrong_usage_prints_nothing(collection, quick, capfd: pytest.CaptureFixture[str]):
+    with pytest.raises(UsageError):
+        quick((STRAIGHT, {"delay": 1.0}), collection(1), progress=True)
+    assert capfd.readouterr() == ("", "")

@@ -119,7 +119,7 @@ def _grid(table: Table, form: str) -> str:
 def _text(table: Table) -> str:
     table = table.translated(_CONTROL)
     columns = zip(table.header, *table.rows, strict=True)
-    widths = [max(len(cell) for cell in cells) for _, *cells in columns] if table.rows else []
+    widths = [max(map(len, cells), default=0) for _, *cells in columns]
     # Long headings would make a wide table of short numbers.
     header = [
         "\n".join(wrap(text, max(width, 7), break_long_words=False))

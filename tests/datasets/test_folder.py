@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from folder_dataset import write_folder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -239,3 +240,11 @@ def test_nothing_but_our_errors_escapes_the_truth_reader(tmp_path: Path, content
         except AlignBenchError:
             continue
         assert truth.times.size
+
+
+def test_what_is_missing_is_counted(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "mine", 3)
+    assert datasets.load(root).n_wanted == 3
+    (root / "r1" / "audio.wav").unlink()
+    found = datasets.load(root, allow_missing=True)
+    assert (len(found.recordings), found.n_wanted, found.label) == (2, 3, "mine")

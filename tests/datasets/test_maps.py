@@ -254,3 +254,12 @@ def test_development_truth_agrees(all_28: Path, shared_data: Path) -> None:
         assert recording.score.starts.size == truth.size, recording.id
         n_compared += beats.size
     assert n_compared > 10_000
+
+
+def test_a_split_is_a_dataset_of_its_own_and_what_is_missing_is_counted(home: Path) -> None:
+    whole = datasets.load("maps", data_home=home, allow_missing=True)
+    part = datasets.load("maps", data_home=home, split="test", allow_missing=True)
+    # A-MAPS has scores for 59 of the 60 recordings, the test split among them.
+    assert (whole.label, whole.split, whole.n_wanted) == ("maps", "", 59)
+    assert (part.label, part.split, part.name, part.n_wanted) == ("maps-test", "test", "maps", 11)
+    assert whole.index_sha256 != part.index_sha256

@@ -186,3 +186,10 @@ def test_leaks_of_one_dataset_leave_another_alone() -> None:
 def test_unknown_keys_are_refused() -> None:
     with pytest.raises(UsageError, match=r"metric must be one of .* Did you mean 'accuracy_50ms'"):
         values_by_piece([], "accuracy_50")
+
+
+def test_seconds_a_minute_leave_out_what_is_done_once() -> None:
+    cold = result("a1", 1.0, seconds=60.0, cold=True)
+    warm = [result("a2", 1.0, seconds=2.0), result("b1", 1.0, seconds=4.0, audio_seconds=60.0)]
+    assert summarise(record("x", [cold, *warm])).seconds_per_minute == pytest.approx(2.0)
+    assert summarise(record("x", [cold])).seconds_per_minute == pytest.approx(30.0)

@@ -258,3 +258,16 @@ def test_variants_are_told_by_name() -> None:
     for name in REPORTED:
         assert variant(f"{name}[decoder=fastdtw]") == variant(f"{name}+decoder=fastdtw") == name
     assert variant("siamese-cqt-distance-2") not in REPORTED
+
+
+def test_a_dataset_that_is_not_complete_says_so() -> None:
+    partial = Record(
+        align_bench_version="0",
+        aligner=AlignerInfo(name="mine"),
+        dataset=DatasetInfo(name="maps", n_wanted=60),
+        recordings=[RecordingResult(id="a", piece="a", status="error")],
+    )
+    note = "mine: only 1 of 60 recordings of the dataset were there."
+    assert note in leaderboard([partial])
+    complete = partial.model_copy(update={"dataset": DatasetInfo(name="maps", n_wanted=1)})
+    assert "were there" not in leaderboard([complete])
