@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ PREFIX = "cmd:"
 CONFIG_FILE = "align-bench.toml"
 CONFIG_VARIABLE = "ALIGN_BENCH_CONFIG"
 
-_KEYS = ("command", "python", "environment", "directory", "format", "trained_on", "description")
+_WHAT_RUNS = ("command", "python", "environment", "directory")
+_KEYS = (*_WHAT_RUNS, "format", "trained_on", "description")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_BYTES = 2**20
 
@@ -78,6 +80,32 @@ def read_command(spec: str) -> Command:
     if name not in tables:
         raise unknown_name(f"aligner of {file}", name, tables)
     return _read_table(Path(file), name, tables[name])
+
+
+def refuse_other_program(spec: str, given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Refuse parameters that would make a command run something else.
+
+    Parameters come from records too, and what a record names is not run: only what the user has written
+    after ``cmd:`` or into a table.
+
+    Parameters
+    ----------
+    spec : str
+    given : mapping
+        Parameters beside the spec.
+    own : mapping
+        Those of the spec itself, with the defaults of the others.
+
+    Raises
+    ------
+    UsageError
+        If one of them differs that says what is run.
+    """
+    for name in _WHAT_RUNS:
+        if name in given and given[name] != own[name]:
+            raise UsageError(
+                f"parameter {name} of {spec} must be {own[name]!r}, as it says itself, got {given[name]!r}."
+            )
 
 
 def configured() -> dict[str, str]:

@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from align_bench.aligners.base import Aligner, signature
-from align_bench.aligners.commands import PREFIX, configured, is_command, read_command
+from align_bench.aligners.commands import (
+    PREFIX,
+    configured,
+    is_command,
+    read_command,
+    refuse_other_program,
+)
 from align_bench.aligners.source import import_file, source_of, summary_of
 from align_bench.errors import AlignBenchError, AlignerError, UsageError, unknown_name
 
@@ -103,8 +109,10 @@ def load_aligner(spec: str, parameters: Mapping[str, Any] | None = None) -> Alig
         If the plugin fails when it is imported or made, or two plugins have this name.
     """
     cls = load_class(spec)
-    given = {**preset(spec), **(parameters or {})}
-    defaults = signature(cls)
+    fixed, defaults = preset(spec), signature(cls)
+    if is_command(resolve(spec)):
+        refuse_other_program(spec, parameters or {}, {**defaults, **fixed})
+    given = {**fixed, **(parameters or {})}
     for name, value in given.items():
         if name not in defaults:
             raise unknown_name(f"parameter of {spec}", name, defaults)

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from tiny_dataset import make_collection, make_score
 
-from align_bench.aligners import list_aligners, load_aligner
+from align_bench.aligners import list_aligners, load_aligner, parameters
 from align_bench.aligners.commands import configured, read_command
 from align_bench.aligners.contract import check_aligner
 from align_bench.aligners.exchange import write_input
@@ -217,6 +217,15 @@ def test_a_name_that_is_registered_too_is_refused_with_both(config: Path):
     assert [entry.available for entry in list_aligners() if entry.name == "linear"] == [False]
     assert "Rename the table" in entry("linear").reason
     assert load_aligner("align-bench.toml:linear")
+
+
+def test_a_record_cannot_make_a_table_run_something_else(config: Path):
+    """What verify does with a record: its parameters go to the aligner of that target."""
+    for name, value in (("command", "rm {score} {audio} {output}"), ("environment", {"LD_PRELOAD": "x.so"})):
+        for spec in ("half-speed", "align-bench.toml:half-speed"):
+            with pytest.raises(UsageError, match=f"parameter {name} of {spec} must be .* as it says itself"):
+                load_aligner(spec, {name: value})
+    assert load_aligner("half-speed", parameters(load_aligner("half-speed"))).format == "csv"
 
 
 def test_an_unknown_table_is_told_with_the_nearest(config: Path):

@@ -218,10 +218,29 @@ def test_a_command_that_does_not_fit_is_refused(command: str, message: str):
         ({"trained_on": [1]}, "trained_on must be a list of texts"),
         ({"directory": "nowhere"}, "directory must exist, got 'nowhere'"),
         ({"python": "nowhere"}, "must be an executable file, got .*nowhere', which does not exist"),
-        ({"radius": 3}, "parameter of cmd: .* must be one of command, .*, got 'radius'"),
     ],
 )
 def test_a_parameter_that_does_not_fit_is_refused(parameters: dict, message: str):
+    with pytest.raises((UsageError, AlignerError), match=message):
+        Executable(shell("true"), **parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"radius": 3}, "parameter of cmd: .* must be one of command, .*, got 'radius'"),
+        ({"format": "cvs"}, "format must be one of"),
+        ({"format": 3}, "parameter format must be str, got 3"),
+        ({"command": shell("false")}, "parameter command of cmd: sh .* must be .*, as it says itself"),
+        ({"python": "/bin/sh"}, "parameter python of cmd: sh .* must be .., as it says itself, got"),
+            {"python": "/bin/sh"},
+            "parameter python of cmd: sh .* must be '', as it says itself, got '/bin/sh'",
+        ),
+        ({"environment": {"LD_PRELOAD": "x"}}, "parameter environment of cmd: sh .* must be None"),
+        ({"directory": "/"}, r"parameter directory of cmd: sh .* must be '\.'"),
+    ],
+)
+def test_parameters_cannot_make_a_command_run_something_else(parameters: dict, message: str):
     with pytest.raises(UsageError, match=message):
         load_aligner(f"cmd: {shell('true')}", parameters)
 
