@@ -64,7 +64,8 @@ def as_times(values: ArrayLike, name: str, *, where: str = "", monotone: bool = 
         if back.size:
             i = int(back[0])
             raise InvalidInputError(
-                f"{name} must not decrease, got {times[i + 1]:.6f} after {times[i]:.6f} at index {i + 1}{place}."
+                f"{name} must not decrease, got {times[i + 1]:.6f} after {times[i]:.6f} at index "
+                f"{i + 1}{place}."
             )
     times.flags.writeable = False
     return times
@@ -115,11 +116,16 @@ class Score:
         if (ends < starts).any():
             raise InvalidInputError(f"note offsets must not precede their onsets ({where}).")
         if pitches.min() < 0 or pitches.max() > 127:
-            raise InvalidInputError(f"pitches must be 0 to 127, got {pitches.min()} to {pitches.max()} ({where}).")
+            raise InvalidInputError(
+                f"pitches must be 0 to 127, got {pitches.min()} to {pitches.max()} ({where})."
+            )
         if velocities.min() < 1 or velocities.max() > 127:
-            raise InvalidInputError(f"velocities must be 1 to 127, got {velocities.min()} to {velocities.max()} ({where}).")
+            raise InvalidInputError(
+                f"velocities must be 1 to 127, got {velocities.min()} to {velocities.max()} ({where})."
+            )
         order = np.lexsort((pitches, starts))
-        for key, values in (("starts", starts), ("ends", ends), ("pitches", pitches), ("velocities", velocities)):
+        columns = {"starts": starts, "ends": ends, "pitches": pitches, "velocities": velocities}
+        for key, values in columns.items():
             ordered = values[order]
             ordered.flags.writeable = False
             object.__setattr__(self, key, ordered)
@@ -175,16 +181,22 @@ class Audio:
         where = self.name or "audio"
         samples = np.array(self.samples, dtype=np.float32)
         if samples.ndim != 1:
-            raise InvalidInputError(f"samples must be mono, shape (n_samples,), got {samples.shape} ({where}).")
+            raise InvalidInputError(
+                f"samples must be mono, shape (n_samples,), got {samples.shape} ({where})."
+            )
         if self.sample_rate <= 0:
             raise InvalidInputError(f"sample_rate must be > 0 Hz, got {self.sample_rate} ({where}).")
         if samples.size == 0:
             raise InvalidInputError(f"audio must have samples, got none ({where}).")
         peak = float(np.abs(samples).max())
         if not np.isfinite(peak):
-            raise InvalidInputError(f"samples must be finite ({where}). Export the file again from its source.")
+            raise InvalidInputError(
+                f"samples must be finite ({where}). Export the file again from its source."
+            )
         if peak == 0.0:
-            raise InvalidInputError(f"audio must not be silent, got only zeros ({where}). Is it the right channel?")
+            raise InvalidInputError(
+                f"audio must not be silent, got only zeros ({where}). Is it the right file?"
+            )
         samples.flags.writeable = False
         object.__setattr__(self, "samples", samples)
 
@@ -206,7 +218,8 @@ class Audio:
             samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise InvalidInputError(
-                f"audio must be WAV, FLAC, OGG or MP3, got {str(path)!r}: {error}. Convert it, e.g. with ffmpeg."
+                f"audio must be WAV, FLAC, OGG or MP3, got {str(path)!r}: {str(error).rstrip('.')}. "
+                f"Convert it, e.g. with ffmpeg."
             ) from error
         return cls(samples.mean(axis=1), int(sample_rate), name=str(path))
 
@@ -324,7 +337,8 @@ class Reference:
         times = as_times(self.times, "times", where="Reference", monotone=False)
         if score_times.size != times.size:
             raise InvalidInputError(
-                f"score_times and times must have one length, got {score_times.size} and {times.size} (Reference)."
+                f"score_times and times must have one length, got {score_times.size} and "
+                f"{times.size} (Reference)."
             )
         if score_times.size == 0:
             raise InvalidInputError("a Reference must have onsets, got none.")
@@ -346,7 +360,8 @@ class Reference:
         audio = as_times(times, "times", where="Reference", monotone=False)
         if score.size != audio.size or score.size == 0:
             raise InvalidInputError(
-                f"score_times and times must have one length > 0, got {score.size} and {audio.size} (Reference)."
+                f"score_times and times must have one length > 0, got {score.size} and "
+                f"{audio.size} (Reference)."
             )
         first = np.concatenate(([True], np.diff(score) > TIME_RESOLUTION))
         group = np.cumsum(first) - 1

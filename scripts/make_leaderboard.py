@@ -1,8 +1,8 @@
 """Measure the leaderboard and write its pages: ``python scripts/make_leaderboard.py [FOLDER ...]``.
 
-Runs every aligner, and the four Siamese variants with fastdtw as the paper has it, on the demo set and on each
-folder given; keeps the records in ``leaderboard/results``; writes ``leaderboard/tables.md`` and the demo table of
-the README from them. ``--tables-only`` writes the pages from the records that are there.
+Runs every aligner, and the four Siamese variants with fastdtw as the paper has it, on the demo set and on
+each folder given; keeps the records in ``leaderboard/results``; writes ``leaderboard/tables.md`` and the demo
+table of the README from them. ``--tables-only`` writes the pages from the records that are there.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def measure(dataset: str | Path) -> None:
 
 def write_pages() -> None:
     """Write the tables from the records."""
-    pages = ["# Measured results\n", "Made by `python scripts/make_leaderboard.py`; README.md here says of what.\n"]
+    pages = ["# Measured results\n", "Made by `python scripts/make_leaderboard.py`; see README.md.\n"]
     for directory in sorted(path for path in RESULTS.iterdir() if path.is_dir()):
         pages += [f"## {directory.name}\n", leaderboard(directory, "markdown")]
         pages += [f"### {directory.name}: the paper's four variants\n", table1(directory, "markdown")]
@@ -50,7 +50,7 @@ def write_pages() -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, help="directories of recordings")
     parser.add_argument("--tables-only", action="store_true")
     arguments = parser.parse_args()

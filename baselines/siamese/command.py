@@ -23,7 +23,7 @@ def train_siamese(
     ] = False,
     resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = True,
 ) -> None:
-    r"""Train the twins of the Siamese aligner; an interrupted run goes on where it stopped.
+    """Train the twins of the Siamese aligner; an interrupted run goes on where it stopped.
 
     \b
     align-bench train siamese --data-home ~/MAPS --representation cqt --output my-cqt.safetensors
