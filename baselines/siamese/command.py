@@ -1,5 +1,7 @@
 """``align-bench train siamese``, a plugin of the command line like any other trainer."""
 
+# ruff: noqa: D301 (a backspace character before a paragraph keeps its line breaks in --help)
+
 from __future__ import annotations
 
 from pathlib import Path
