@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
 from align_bench.aligners.process import AlignerProcess
 from align_bench.aligners.registry import resolve
-from align_bench.aligners.session import Description, Executor, Plan, Session, guessed_name, reason_of
+from align_bench.aligners.session import (
+    Description,
+    Executor,
+    Outcome,
+    Plan,
+    Session,
+    guessed_name,
+    reason_of,
+)
 from align_bench.errors import AlignerError
 from align_bench.leakage import trained_on_overlap
 from align_bench.metrics import evaluate
@@ -106,15 +114,37 @@ class Work:
         self._lock = Lock()
 
     def through(self, executor: Executor) -> None:
-        """Take recordings until there are none."""
+        """Take recordings until there are none.
+
+        Beside a process, a result is scored and kept while the next recording is aligned. A `Session`
+        shares its interpreter with us, and what it times must not.
+        """
+        if not isinstance(executor, AlignerProcess):
+            for recording, outcome in self._aligned(executor):
+                self._keep(recording, outcome)
+            return
+        with ThreadPoolExecutor(1) as beside:
+            last: Future[None] | None = None
+            for recording, outcome in self._aligned(executor):
+                if last is not None:
+                    last.result()
+                last = beside.submit(self._keep, recording, outcome)
+            if last is not None:
+                last.result()
+
+    def _aligned(self, executor: Executor) -> Iterator[tuple[Recording, Outcome]]:
         recording = None
         while recording := self._queue.take(recording):
-            row, onsets = _align(executor, recording, self._aligner.description.trained_on)
-            with self._lock:
-                if self._queue.stopped:
-                    return  # what was on its way was ended by us, not by the aligner
-                self._store.add(row, onsets)
-                self._advance()
+            outcome = executor.align(recording.load_score, recording.load_audio)
+            if self._queue.stopped:
+                return  # what was on its way was ended by us, not by the aligner
+            yield recording, outcome
+
+    def _keep(self, recording: Recording, outcome: Outcome) -> None:
+        row, onsets = judged(recording, outcome, self._aligner.description.trained_on)
+        with self._lock:
+            self._store.add(row, onsets)
+            self._advance()
 
     def in_parallel(self, jobs: int, log: Path) -> None:
         """Take recordings in several processes."""
@@ -177,16 +207,15 @@ class Queue:
             return most.pop(0) if most else None
 
 
-def _align(
-    executor: Executor, recording: Recording, trained_on: list[str]
+def judged(
+    recording: Recording, outcome: Outcome, trained_on: list[str]
 ) -> tuple[RecordingResult, Onsets | None]:
-    """Return the row of one recording, and its onsets if it was aligned."""
+    """Return the row of what became of a recording, and its onsets if it was aligned."""
     leaked = trained_on_overlap(trained_on, recording)
     try:
         reference = recording.reference
     except Exception as error:
         return make_row(recording, "error", reason_of(error), leaked=leaked), None
-    outcome = executor.align(recording.load_score, recording.load_audio)
     facts: dict[str, Any] = {
         "seconds": outcome.seconds,
         "audio_seconds": outcome.audio_seconds,

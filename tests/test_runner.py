@@ -331,9 +331,10 @@ def test_nothing_is_lost_when_it_is_killed_again_and_again(script, tmp_path: Pat
         process.send_signal(signal.SIGKILL)
         interrupted += process.wait() != 0
         time.sleep(0.3)  # let the workers end
-        # Done in this round = newly reported, and at most one a job on its way when it was killed.
+        # Done in this round = newly reported, and at most two a job on their way when it was killed: one
+        # that was being aligned, and one that was being kept.
         done = count(tmp_path / "diary") - diary
-        assert done <= count_reported(tmp_path / "out") - reported + jobs
+        assert done <= count_reported(tmp_path / "out") - reported + 2 * jobs
     assert interrupted >= 2
     subprocess.run([sys.executable, "-c", source], check=True)
     subprocess.run(
@@ -373,7 +374,8 @@ def test_a_full_disk_loses_nothing(script, tmp_path: Path):
     assert 0 < before < 12
     subprocess.run([sys.executable, "-c", source], check=True)
     assert only_record(tmp_path / "out").n_ok == 12
-    assert count(tmp_path / "diary") == 13  # the one that did not fit is the only one done twice
+    # Done twice: the one that did not fit, and the one that was aligned meanwhile.
+    assert count(tmp_path / "diary") in (13, 14)
 
 
 def test_two_runs_into_one_directory_do_not_disturb_each_other(script, tmp_path: Path):
