@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from functools import lru_cache
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from align_bench.features.base import Features
+from align_bench.features.transforms import constant_q, mel_filters, stft
 from align_bench.types import Audio
 
 SAMPLE_RATE = 22050
 """Every feature is computed at this rate, in Hz: pianos have little to say above 11 kHz."""
 
 DYNAMIC_RANGE_DB = 80.0
-CQT_BINS = 84
-CQT_HOP = 448  # 20.3 ms; a multiple of 2**6, as librosa's recursive constant-Q needs for seven octaves
+CQT_OCTAVES = 7
+CQT_HOP = 448  # 20.3 ms; a multiple of 2**6, as a recursive constant-Q needs for seven octaves
 STFT_HOP = 448
 STFT_WINDOW = 2048
 STFT_BINS = 384  # up to 4.1 kHz, the highest fundamental of a piano
@@ -41,13 +38,8 @@ def log_cqt(audio: Audio) -> Features:
     ----------
     Schörkhuber and Klapuri, "Constant-Q transform toolbox for music processing", SMC 2010.
     """
-    import librosa
-
     samples = audio.resampled(SAMPLE_RATE).samples
-    with warnings.catch_warnings():
-        # A recording shorter than the longest filter is padded, which is what is wanted.
-        warnings.filterwarnings("ignore", message="n_fft=.* is too large", category=UserWarning)
-        magnitude = np.abs(librosa.cqt(samples, sr=SAMPLE_RATE, hop_length=CQT_HOP, n_bins=CQT_BINS))
+    magnitude = constant_q(samples, CQT_HOP, CQT_OCTAVES, 12, sample_rate=SAMPLE_RATE)
     return Features(_decibels(magnitude), SAMPLE_RATE / CQT_HOP)
 
 
@@ -63,7 +55,8 @@ def log_stft(audio: Audio) -> Features:
     Features
         ``values`` of shape (384, n_frames): decibels, from 80 dB below the maximum (0) to the maximum (1).
     """
-    magnitude = _stft(audio, STFT_HOP)[1 : STFT_BINS + 1]
+    samples = audio.resampled(SAMPLE_RATE).samples
+    magnitude = stft(samples, STFT_WINDOW, STFT_HOP, STFT_BINS + 1)[1:]
     return Features(_decibels(magnitude), SAMPLE_RATE / STFT_HOP)
 
 
@@ -79,7 +72,8 @@ def log_mel(audio: Audio) -> Features:
     Features
         ``values`` of shape (96, n_frames): decibels, from 80 dB below the maximum (0) to the maximum (1).
     """
-    magnitude = np.sqrt(_mel_filters() @ np.square(_stft(audio, MEL_HOP)))
+    power = np.square(stft(audio.resampled(SAMPLE_RATE).samples, STFT_WINDOW, MEL_HOP))
+    magnitude = np.sqrt(mel_filters(SAMPLE_RATE, STFT_WINDOW, MEL_BINS, 30.0) @ power)
     return Features(_decibels(magnitude), SAMPLE_RATE / MEL_HOP)
 
 
@@ -105,26 +99,7 @@ def with_onsets(features: Features, weight: float = 1.0) -> Features:
     )
 
 
-def _stft(audio: Audio, hop: int) -> NDArray[np.float32]:
-    import librosa
-
-    samples = audio.resampled(SAMPLE_RATE).samples
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="n_fft=.* is too large", category=UserWarning)
-        spectrum = librosa.stft(samples, n_fft=STFT_WINDOW, hop_length=hop)
-    magnitude: NDArray[np.float32] = np.abs(spectrum).astype(np.float32)
-    return magnitude
-
-
-@lru_cache(maxsize=1)
-def _mel_filters() -> NDArray[np.float32]:
-    import librosa
-
-    filters: NDArray[Any] = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=STFT_WINDOW, n_mels=MEL_BINS, fmin=30.0)
-    return filters.astype(np.float32)
-
-
-def _decibels(magnitude: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def _decibels(magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale magnitudes to [0, 1]: 0 is 80 dB or more below the maximum, 1 the maximum."""
-    level = 20.0 * np.log10(np.maximum(magnitude / max(float(magnitude.max()), 1e-10), 1e-10))
-    return np.asarray(np.maximum(level / DYNAMIC_RANGE_DB + 1.0, 0.0), dtype=np.float32)
+    level = np.log10(np.maximum(magnitude / max(float(magnitude.max()), 1e-10), np.float32(1e-10)))
+    return np.asarray(np.maximum(level * (20.0 / DYNAMIC_RANGE_DB) + 1.0, 0.0), dtype=np.float32)
