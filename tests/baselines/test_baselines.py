@@ -112,10 +112,10 @@ def test_what_the_record_learns(
     name: str, changes: dict[str, Any], make: Callable[..., Aligner], scale: Score
 ):
     aligner = make(name, synthesiser="midirenderer", tie_rule="audio", **changes)
-    info = aligner.align(scale, render(scale)).info
+    info = aligner.align(scale, render(scale, synthesiser="midirenderer")).info
     assert info["rendering"] == describe(synthesiser="midirenderer")
     assert (info["dtw"], info["tie_rule"]) == ("exact", "audio")
-    assert info["path_cost"] >= 0.0
+    assert info["path_cost"] == pytest.approx(0.0, abs=1e-3)  # FluidSynth's rendering differs by 0.4 and more
     json.dumps(info, allow_nan=False)
     expected = {"decoder": "exact", "radius": 1, "tie_rule": "audio", "synthesiser": "midirenderer"}
     assert parameters(aligner) == {**expected, **changes}
@@ -130,11 +130,19 @@ def test_fastdtw_decodes(name: str, make: Callable[..., Aligner], clean: Recordi
     )
     assert [a.info["dtw"] for a in (exact, narrow, wide)] == ["exact", "fastdtw", "fastdtw"]
     assert narrow.info["tie_rule"] == "score"
-    assert narrow.info["path_cost"] >= wide.info["path_cost"] >= exact.info["path_cost"] - 1e-6
+    assert narrow.info["path_cost"] >= exact.info["path_cost"] - 1e-6
     assert wide.info["path_cost"] <= 1.02 * exact.info["path_cost"] + 1.0
     if not name.endswith("binary"):
         onsets = clean.score.onsets
         assert np.median(np.abs(wide.at(onsets) - exact.at(onsets))) < 0.02
+
+
+def test_the_radius_reaches_the_decoder(make: Callable[..., Aligner], scale: Score, noise_burst: Audio):
+    """Where there is no alignment to be found, a narrow band misses the cheapest path."""
+    narrow, wide = (
+        make("chroma-dtw", decoder="fastdtw", radius=radius).align(scale, noise_burst) for radius in (1, 15)
+    )
+    assert narrow.info["path_cost"] > wide.info["path_cost"] + 0.1
 
 
 def test_the_tie_rule_reaches_the_decoder(make: Callable[..., Aligner], clean: Recording):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,20 @@ def test_a_delay_delays_the_embedding(representation: str):
     early, late = (encoder.embed(Features(part, 49.2)).values for part in (values[:, 7:], values))
     np.testing.assert_allclose(early[:, BEFORE:], late[:, 7 + BEFORE :], atol=1e-5)
     assert np.abs(early[:, 20:30] - late[:, 20:30]).max() > 0.01  # it is not constant
+
+
+def test_the_second_channel_is_the_rectified_difference():
+    """What never rises leaves it empty; otherwise its gain and its weights are one product."""
+    encoder = lively_encoder("cqt")
+    doubled = Encoder(replace(encoder.config, onset_gain=2 * encoder.config.onset_gain)).eval()
+    doubled.load_state_dict(encoder.state_dict())
+    falling = Features(np.sort(spectrogram(encoder, 30), axis=1)[:, ::-1], 49.2)
+    rising = Features(spectrogram(encoder, 30), 49.2)
+    np.testing.assert_array_equal(encoder.embed(falling).values, doubled.embed(falling).values)
+    assert np.abs(encoder.embed(rising).values - doubled.embed(rising).values).max() > 0.01
+    with torch.no_grad():
+        doubled.body[0].weight[:, 1] /= 2
+    np.testing.assert_allclose(encoder.embed(rising).values, doubled.embed(rising).values, atol=1e-5)
 
 
 def test_embedding_one_frame_works_and_does_not_train():

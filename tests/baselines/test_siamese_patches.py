@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from align_bench_baselines.siamese.model import ModelConfig
-from align_bench_baselines.siamese.patches import CROP_FRAMES, Batch, Pair, change_acoustics, draw_batch
+from align_bench_baselines.siamese.patches import (
+    CROP_FRAMES,
+    Batch,
+    Pair,
+    change_acoustics,
+    draw_batch,
+    latency,
+)
 
 from align_bench.types import Recording, Reference
 
@@ -129,6 +138,25 @@ def test_a_recording_becomes_a_pair(to_train_on: list[Recording], representation
         (pair.audio, recording.audio.duration),
     ):
         assert side.shape == (config.n_bins, pytest.approx(seconds * pair.frame_rate, abs=1.5))
+
+
+@pytest.mark.parametrize("late_ms", [-12, 0, 8, 20, 35])
+def test_the_latency_of_a_recording_is_measured(clean: Recording, halls: list[Recording], late_ms: int):
+    """A note list that is too early by so much makes the recording late by so much."""
+    for recording in (clean, *halls):
+        measured = latency(recording.audio, recording.reference.times - late_ms / 1000)
+        assert 1000 * measured == pytest.approx(
+            late_ms, abs=8.0
+        )  # 3 ms a step, and the attack
+
+
+def test_a_pair_has_the_latency_taken_out(clean: Recording):
+    truth = clean.reference
+    early = replace(clean, load_reference=lambda: Reference(truth.score_times, truth.times - 0.02))
+    pairs = [Pair.of(recording, ModelConfig.of("cqt")) for recording in (clean, early)]
+    np.testing.assert_allclose(pairs[0].reference.times, pairs[1].reference.times, atol=0.003)
+    np.testing.assert_array_equal(pairs[0].reference.score_times, truth.score_times)
+    np.testing.assert_array_equal(early.reference.times, truth.times - 0.02)  # the recording's own stays
 
 
 @pytest.mark.parametrize("n_bins", [84, 384])
