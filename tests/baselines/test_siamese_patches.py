@@ -145,9 +145,7 @@ def test_the_latency_of_a_recording_is_measured(clean: Recording, halls: list[Re
     """A note list that is too early by so much makes the recording late by so much."""
     for recording in (clean, *halls):
         measured = latency(recording.audio, recording.reference.times - late_ms / 1000)
-        assert 1000 * measured == pytest.approx(
-            late_ms, abs=8.0
-        )  # 3 ms a step, and the attack
+        assert 1000 * measured == pytest.approx(late_ms, abs=8.0)  # 3 ms a step, and the attack
 
 
 def test_a_pair_has_the_latency_taken_out(clean: Recording):
