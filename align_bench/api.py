@@ -26,7 +26,7 @@ def align(
     audio : Audio or path
         WAV, FLAC, OGG or MP3.
     aligner : str or Aligner, optional
-        A registered name, ``module:Class``, ``file.py:Class``, or an object.
+        A name, ``module:Class``, ``file.py:Class``, ``cmd: ...``, or an object.
     **parameters
         Of the aligner's constructor, if it is given by name.
 

@@ -20,7 +20,8 @@ class Aligner(Protocol):
     The constructor takes only JSON-able keyword parameters with defaults and stores each under its own
     name: the constructor *is* the configuration, and the record quotes it (`parameters`). Optional
     attributes are ``trained_on`` (list of str: recording ids that it has learnt from, for the leakage
-    guard), ``checkpoint_sha256`` (str) and ``name`` (str, kebab-case).
+    guard), ``checkpoint_sha256`` (str), ``name`` (str, kebab-case), and ``code_sha256`` (str), if what does
+    the work is not its Python package.
     """
 
     def align(self, score: Score, audio: Audio) -> Alignment:

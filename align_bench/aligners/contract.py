@@ -86,7 +86,7 @@ def check_aligner(
     Parameters
     ----------
     spec : str
-        A registered name, ``module:Class`` or ``path/to/file.py:Class``.
+        As for `align_bench.aligners.registry.load_aligner`: a class or a command.
     parameters : mapping, optional
         Constructor parameters that differ from their defaults.
     timeout : float, optional

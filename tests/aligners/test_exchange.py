@@ -51,6 +51,7 @@ def test_a_chord_stays_one_onset_and_a_note_without_length_a_note(tmp_path: Path
     assert again.starts.size == 3
     assert again.onsets.size == 2
     assert again.velocities.tolist() == [1, 127, 80]
+    assert again.ends == pytest.approx([1 / 3, 1.0, 2.0], abs=2e-4)
 
 
 @pytest.mark.parametrize("minutes", [15, 17, 200])
@@ -108,7 +109,7 @@ def test_score_is_rendered_at_the_rate_of_the_recording(tmp_path: Path):
         "score_time_s,reference_time_s,estimated_time_s\n0,9,0.1\n0.5,9,0.8\n1,9,1.5\n",  # of a record
         "performance_time_s,score_time_s\n0.1,0\n0.8,0.5\n1.5,1\n",
         "a;b\r\n0;0.1\r\n0.5;0.8\r\n1;1.5\r\n",
-        "\ufeff# made by mine\n0\t0.1\n\n0.5\t0.8\n1\t1.5\n",
+        "\ufeff0\t0.1\n# made by mine\n\n0.5\t0.8\n1\t1.5\n",
         "0.0 0.1\n 0.5   8e-1\n 1 1.5\n",
         '"0","0.1","New Point"\n0.5,0.8,"a, b"\n1,1.5,\n',
         "0,0.1\n0.5,0.7\n0.5,0.9\n1,1.5\n",  # a row for each note of the chord: their mean
