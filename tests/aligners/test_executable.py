@@ -338,6 +338,16 @@ def test_what_a_program_leaves_behind_is_ended(tmp_path: Path, scale: Score, noi
     assert wait_until(lambda: not alive(int(pid.read_text())))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux")
+def test_a_program_is_held_to_the_memory_limit(scale: Score, noise_burst: Audio):
+    code = "import sys; x = b'x' * (3 << 30); open(sys.argv[1], 'w').write('0,0')"
+    with AlignerProcess(max_memory=2**30) as process:
+        process.load(Plan(f"cmd: {sys.executable} -c {shlex.quote(code)} {NEEDED}"))
+        outcome = process.align(partial(same, scale), partial(same, noise_burst))
+    assert outcome.status == "error"
+    assert outcome.reason.endswith("MemoryError")
+
+
 @pytest.fixture
 def hanging(tmp_path: Path, scale: Score, noise_burst: Audio):
     """Return a command that hangs with a child, the file of both their ids, and what it is to align."""
