@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from align_bench.features import Features, chroma_cqt
 from align_bench.types import Audio
 
@@ -23,3 +25,7 @@ class ChromaDTW(DTWAligner):
     def features(self, audio: Audio) -> Features:
         """Return constant-Q chroma, shape (12, n_frames)."""
         return chroma_cqt(audio)
+
+    def feature_key(self) -> dict[str, Any]:
+        """Return the name of the features."""
+        return {"features": "chroma_cqt"}

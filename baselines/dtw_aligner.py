@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from align_bench.cache import cached_arrays
 from align_bench.errors import UsageError, unknown_name
-from align_bench.features import Features
+from align_bench.features import REVISION, Features
 from align_bench.paths import Path, TieRule, dtw, fast_dtw, path_to_alignment
 from align_bench.paths.exact import TIE_RULES
 from align_bench.similarity import Metric
@@ -63,6 +67,18 @@ class DTWAligner(ABC):
     def features(self, audio: Audio) -> Features:
         """Return what is compared: a vector a frame, of a recording or of a rendered score."""
 
+    def feature_key(self) -> dict[str, Any] | None:
+        """Return what `features` depend on beside the audio, JSON-able; None: they are not kept on disk.
+
+        A subclass with other features has a key of its own or none.
+        """
+        return None
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if "features" in vars(cls) and "feature_key" not in vars(cls):
+            cls.feature_key = DTWAligner.feature_key  # type: ignore[method-assign]
+
     def align(self, score: Score, audio: Audio) -> Alignment:
         """Align a score with a recording; see `align_bench.aligners.base.Aligner`."""
         x, y = self._score_features(score), self.features(audio)
@@ -77,7 +93,25 @@ class DTWAligner(ABC):
         return dtw(x.values, y.values, metric=self.metric, threshold=self.threshold, tie_rule=self.tie_rule)
 
     def _score_features(self, score: Score) -> Features:
-        """Render and analyse a score, once for all the recordings of it that come in a row."""
+        """Render and analyse a score, once for all the recordings of it, also in other processes.
+
+        What is made of a recording is not kept: it is needed once a run, and were it read from disk, the
+        seconds in the record would say what ran before and not how fast the aligner is.
+        """
         if self._last_score is None or self._last_score[0] != score.digest:
-            self._last_score = (score.digest, self.features(render(score, synthesiser=self.synthesiser)))
+            self._last_score = (score.digest, self._from_disk(score))
         return self._last_score[1]
+
+    def _from_disk(self, score: Score) -> Features:
+        def compute() -> list[NDArray[Any]]:
+            features = self.features(render(score, synthesiser=self.synthesiser))
+            return [features.values, np.array(features.frame_rate)]
+
+        key = self.feature_key()
+        if key is None:
+            values, frame_rate = compute()
+        else:
+            rendering = describe(synthesiser=self.synthesiser)
+            key = {**key, "revision": REVISION, "score": score.digest, "rendering": rendering}
+            values, frame_rate = cached_arrays("score features", key, compute)
+        return Features(values, float(frame_rate))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from align_bench.features import Features, log_cqt, log_mel, with_onsets
 from align_bench.paths import TieRule
 from align_bench.types import Audio
@@ -21,6 +23,10 @@ class SpectralDTW(DTWAligner):
     def features(self, audio: Audio) -> Features:
         """Return the constant-Q spectrum, shape (84, n_frames)."""
         return log_cqt(audio)
+
+    def feature_key(self) -> dict[str, Any]:
+        """Return the name of the features."""
+        return {"features": "log_cqt"}
 
 
 class SpectralFluxDTW(DTWAligner):
@@ -56,3 +62,7 @@ class SpectralFluxDTW(DTWAligner):
     def features(self, audio: Audio) -> Features:
         """Return the mel spectrum and its weighted rise, shape (192, n_frames)."""
         return with_onsets(log_mel(audio), weight=self.onset_gain)
+
+    def feature_key(self) -> dict[str, Any]:
+        """Return the name of the features and the factor."""
+        return {"features": "log_mel with_onsets", "onset_gain": self.onset_gain}

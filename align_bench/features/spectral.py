@@ -17,7 +17,7 @@ CQT_OCTAVES = 7
 CQT_HOP = 448  # 20.3 ms; a multiple of 2**6, as a recursive constant-Q needs for seven octaves
 STFT_HOP = 448
 STFT_WINDOW = 2048
-STFT_BINS = 384  # up to 4.1 kHz, the highest fundamental of a piano
+STFT_BINS = 384  # up to 4.1 kHz: all fundamentals of a piano but the topmost
 MEL_HOP = 512
 MEL_BINS = 96
 

@@ -10,16 +10,23 @@ Agrawal and Dixon, "A Hybrid Approach to Audio-to-Score Alignment", ICML ML4MD w
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from align_bench.errors import UsageError, unknown_name
 from align_bench.features import Features
 from align_bench.paths import TieRule
 from align_bench.types import Audio
 
 from ..dtw_aligner import DTWAligner
-from .model import load_checkpoint
+from .card import ModelCard, read_checkpoint
+
+if TYPE_CHECKING:
+    from .model import Encoder
+    from .network import Network
 
 
 class Siamese(DTWAligner):
@@ -50,14 +57,18 @@ class Siamese(DTWAligner):
         self.checkpoint = checkpoint
         self.device = device
         path = Path(checkpoint) if checkpoint else shipped_checkpoint(self.representation)
-        encoder, card, self.checkpoint_sha256 = load_checkpoint(path)
-        self._encoder = encoder.to(pick_device(device))
+        self._device = pick_device(device)
+        self._encoder, card, self.checkpoint_sha256 = _load(path, self._device)
         self.trained_on = card.trained_on
         self.threshold = card.threshold if self.binary else None
 
     def features(self, audio: Audio) -> Features:
         """Return the embedding of every frame, shape (32, n_frames)."""
         return self._encoder.embed(self._encoder.config.features(audio))
+
+    def feature_key(self) -> dict[str, Any]:
+        """Return the checkpoint's hash, and the device, which rounds in its own way."""
+        return {"checkpoint": self.checkpoint_sha256, "device": self._device}
 
 
 class SiameseSTFTBinary(Siamese):
@@ -91,14 +102,31 @@ def shipped_checkpoint(representation: str) -> Path:
 
 def pick_device(device: str) -> str:
     """Return ``"cuda"`` or ``"cpu"`` for ``"auto"``, else what was given, checked."""
-    import torch
-
-    from align_bench.errors import UsageError, unknown_name
-
     if device not in ("auto", "cpu", "cuda"):
         raise unknown_name("device", device, ("auto", "cpu", "cuda"))
-    if device == "cuda" and not torch.cuda.is_available():
+    available = device != "cpu" and _has_gpu()
+    if device == "cuda" and not available:
         raise UsageError("device must be available, got 'cuda' (no GPU that this torch can use). Use 'cpu'.")
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
+    return "cuda" if available else "cpu"
+
+
+def _has_gpu() -> bool:
+    """Return whether torch can use a GPU; torch, slow to import, is asked only where there is a driver."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _load(path: Path, device: str) -> tuple[Encoder | Network, ModelCard, str]:
+    if device == "cpu":
+        from .network import Network
+
+        return read_checkpoint(path, Network)
+    from .model import load_checkpoint
+
+    encoder, card, digest = load_checkpoint(path)
+    return encoder.to(device), card, digest

@@ -71,7 +71,8 @@ def crop_loss(
     similar = gap <= POSITIVE_FRAMES / frame_rate
     dissimilar = gap > IGNORED_S  # False for NaN
     losses = contrastive_loss(distance, dissimilar, margin)
-    positive = losses[similar].mean()
+    # A crop at the very end of a piece may hold no similar pair.
+    positive = losses[similar].sum() / similar.sum().clamp_min(1)
     if not hard:
         return positive + losses[dissimilar].mean()
     hardest = torch.where(dissimilar, losses, 0.0).topk(16, dim=1).values

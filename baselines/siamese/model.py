@@ -7,63 +7,20 @@ frame ``k`` of its output is the embedding of the patch centred on frame ``k``.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from align_bench.errors import InvalidInputError, unknown_name
-from align_bench.features import Features, log_cqt, log_stft
-from align_bench.types import Audio
+from align_bench.features import Features
 
-REPRESENTATIONS = {"cqt": log_cqt, "stft": log_stft}
-CARD_VERSION = 1
+from .card import CARD_VERSION, ModelCard, ModelConfig, Weights, read_checkpoint
+from .network import Frames, in_chunks
 
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """What a network is built from.
-
-    Attributes
-    ----------
-    representation : {"cqt", "stft"}
-    n_bins : int
-        Of the representation.
-    frequency_stride : int
-        Of the first layer: 2 for the CQT, 4 for the finer STFT.
-    channels : int
-        Of the first layer; the next two have twice as many.
-    n_dims : int
-        Of the embedding.
-    onset_gain : float
-        Factor on the rectified difference, the second input channel.
-    """
-
-    representation: str = "cqt"
-    n_bins: int = 84
-    frequency_stride: int = 2
-    channels: int = 16
-    n_dims: int = 32
-    onset_gain: float = 3.0
-
-    @classmethod
-    def of(cls, representation: str) -> ModelConfig:
-        """Return the configuration that we ship for a representation."""
-        if representation == "cqt":
-            return cls("cqt", n_bins=84, frequency_stride=2)
-        if representation == "stft":
-            return cls("stft", n_bins=384, frequency_stride=4)
-        raise unknown_name("representation", representation, REPRESENTATIONS)
-
-    def features(self, audio: Audio) -> Features:
-        """Return the spectrogram that the network reads, shape (n_bins, n_frames)."""
-        return REPRESENTATIONS[self.representation](audio)
+__all__ = ["Encoder", "ModelCard", "ModelConfig", "load_checkpoint", "save_checkpoint"]
 
 
 class Encoder(nn.Module):
@@ -101,7 +58,7 @@ class Encoder(nn.Module):
         return embeddings
 
     def embed(self, features: Features) -> Features:
-        """Embed a whole recording in one pass.
+        """Embed a whole recording, in pieces that fit into any memory.
 
         Parameters
         ----------
@@ -115,10 +72,14 @@ class Encoder(nn.Module):
         """
         device = next(self.parameters()).device
         self.eval()
-        with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(features.values)).to(device)[None]
-            values: NDArray[np.float32] = self(batch)[0].cpu().numpy()
-        return Features(values, features.frame_rate)
+
+        def embed(values: Frames) -> Frames:
+            # TF32, the default of convolutions on a GPU, has 10 bits: too few for the same embeddings.
+            with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False, enabled=True):
+                batch = torch.from_numpy(np.ascontiguousarray(values)).to(device)[None]
+                return np.asarray(self(batch)[0].cpu().numpy(), dtype=np.float32)
+
+        return in_chunks(embed, features, 8192)
 
 
 def _conv(
@@ -128,36 +89,6 @@ def _conv(
     padding = (size[0] // 2, size[1] // 2)
     convolution = nn.Conv2d(n_in, n_out, size, (frequency_stride, 1), padding, bias=False)
     return convolution, nn.BatchNorm2d(n_out), nn.ReLU()
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What a checkpoint says of itself.
-
-    Attributes
-    ----------
-    config : ModelConfig
-    threshold : float
-        Distance D_w above which a pair of frames is labelled dissimilar; chosen on validation recordings.
-    trained_on : list of str
-        Recording ids; aligning these, or other recordings of the same compositions, is no test.
-    validated_on : list of str
-        Recording ids that chose the epoch and the threshold.
-    training : dict
-        Seed, steps, and the other options of the training command.
-    validation : dict
-        Scores on ``validated_on``.
-    licence : str
-        Of the weights.
-    """
-
-    config: ModelConfig
-    threshold: float
-    trained_on: list[str]
-    validated_on: list[str] = field(default_factory=list)
-    training: dict[str, Any] = field(default_factory=dict)
-    validation: dict[str, Any] = field(default_factory=dict)
-    licence: str = "CC BY-NC-SA 4.0 (learnt from MAPS, which is CC BY-NC-SA)"
 
 
 def save_checkpoint(path: Path, encoder: Encoder, card: ModelCard) -> None:
@@ -173,39 +104,11 @@ def save_checkpoint(path: Path, encoder: Encoder, card: ModelCard) -> None:
 
 
 def load_checkpoint(path: Path) -> tuple[Encoder, ModelCard, str]:
-    """Read a checkpoint; nothing is unpickled.
+    """Read a checkpoint into a network that can be trained, or run on a GPU; see `read_checkpoint`."""
+    return read_checkpoint(path, _encoder)
 
-    Parameters
-    ----------
-    path : pathlib.Path
 
-    Returns
-    -------
-    tuple of Encoder, ModelCard, str
-        The SHA-256 of the file comes last.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no such file, or it is not a checkpoint of ours.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise InvalidInputError(
-            f"checkpoint must be a safetensors file, got {str(path)!r}, which does not exist."
-        )
-    try:
-        with safe_open(path, framework="pt") as file:
-            document = dict(json.loads((file.metadata() or {})["card"]))
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
-        if document.pop("card_version") != CARD_VERSION:
-            raise ValueError("its card is of another version")
-        card = ModelCard(**{**document, "config": ModelConfig(**document["config"])})
-        encoder = Encoder(card.config)
-        encoder.load_state_dict(weights)
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
-        raise InvalidInputError(
-            f"checkpoint must come from 'align-bench train siamese', got {str(path)!r}: {error}."
-        ) from error
-    return encoder, card, hashlib.sha256(path.read_bytes()).hexdigest()
+def _encoder(config: ModelConfig, weights: Weights) -> Encoder:
+    encoder = Encoder(config)
+    encoder.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
+    return encoder

@@ -68,7 +68,8 @@ class Batch:
     score, audio : numpy.ndarray, shape (n_crops, n_bins, CROP_FRAMES), float32
     offsets : numpy.ndarray, shape (n_crops, CROP_FRAMES, CROP_FRAMES), float32
         For each pair of a score frame (axis 1) and an audio frame (axis 2): seconds of performance between
-        them; NaN for audio frames before the first or after the last onset, whose score time is not known.
+        them; NaN for audio frames before the first or after the last onset, whose score time is not known;
+        infinite for score frames there, which nothing in the crop plays.
     """
 
     score: NDArray[np.float32]

@@ -1,0 +1,135 @@
+"""What a checkpoint says of itself, and reading it: nothing is unpickled, and torch is not needed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from align_bench.errors import InvalidInputError, unknown_name
+from align_bench.features import Features, log_cqt, log_stft
+from align_bench.types import Audio
+
+REPRESENTATIONS = {"cqt": log_cqt, "stft": log_stft}
+CARD_VERSION = 1
+
+Weights = dict[str, NDArray[np.float32]]
+Model = TypeVar("Model")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a network is built from.
+
+    Attributes
+    ----------
+    representation : {"cqt", "stft"}
+    n_bins : int
+        Of the representation.
+    frequency_stride : int
+        Of the first layer: 2 for the CQT, 4 for the finer STFT.
+    channels : int
+        Of the first layer; the next two have twice as many.
+    n_dims : int
+        Of the embedding.
+    onset_gain : float
+        Factor on the rectified difference, the second input channel.
+    """
+
+    representation: str = "cqt"
+    n_bins: int = 84
+    frequency_stride: int = 2
+    channels: int = 16
+    n_dims: int = 32
+    onset_gain: float = 3.0
+
+    @classmethod
+    def of(cls, representation: str) -> ModelConfig:
+        """Return the configuration that we ship for a representation."""
+        if representation == "cqt":
+            return cls("cqt", n_bins=84, frequency_stride=2)
+        if representation == "stft":
+            return cls("stft", n_bins=384, frequency_stride=4)
+        raise unknown_name("representation", representation, REPRESENTATIONS)
+
+    def features(self, audio: Audio) -> Features:
+        """Return the spectrogram that the network reads, shape (n_bins, n_frames)."""
+        return REPRESENTATIONS[self.representation](audio)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a checkpoint says of itself.
+
+    Attributes
+    ----------
+    config : ModelConfig
+    threshold : float
+        Distance D_w above which a pair of frames is labelled dissimilar; chosen on validation recordings.
+    trained_on : list of str
+        Recording ids; aligning these, or other recordings of the same compositions, is no test.
+    validated_on : list of str
+        Recording ids that chose the epoch and the threshold.
+    training : dict
+        Seed, steps, and the other options of the training command.
+    validation : dict
+        Scores on ``validated_on``.
+    licence : str
+        Of the weights.
+    """
+
+    config: ModelConfig
+    threshold: float
+    trained_on: list[str]
+    validated_on: list[str] = field(default_factory=list)
+    training: dict[str, Any] = field(default_factory=dict)
+    validation: dict[str, Any] = field(default_factory=dict)
+    licence: str = "CC BY-NC-SA 4.0 (learnt from MAPS, which is CC BY-NC-SA)"
+
+
+def read_checkpoint(
+    path: Path, build: Callable[[ModelConfig, Weights], Model]
+) -> tuple[Model, ModelCard, str]:
+    """Read a checkpoint and make a model of it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    build : callable
+        Makes the model; raises KeyError, ValueError or RuntimeError if the weights do not fit.
+
+    Returns
+    -------
+    tuple
+        The model, its `ModelCard`, and the SHA-256 of the file.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such file, or it is not a checkpoint of ours.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InvalidInputError(
+            f"checkpoint must be a safetensors file, got {str(path)!r}, which does not exist."
+        )
+    try:
+        with safe_open(path, framework="np") as file:
+            document = dict(json.loads((file.metadata() or {})["card"]))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
+        if document.pop("card_version") != CARD_VERSION:
+            raise ValueError("its card is of another version")
+        card = ModelCard(**{**document, "config": ModelConfig(**document["config"])})
+        model = build(card.config, weights)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+        raise InvalidInputError(
+            f"checkpoint must come from 'align-bench train siamese', got {str(path)!r}: {error}."
+        ) from error
+    return model, card, hashlib.sha256(path.read_bytes()).hexdigest()
