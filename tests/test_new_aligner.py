@@ -95,7 +95,9 @@ def test_a_name_that_does_not_fit_is_refused(name: str, message: str, tmp_path: 
 
 
 def test_nothing_is_overwritten(tmp_path: Path):
-    (new_aligner("mine", tmp_path) / "mine.py").write_text("my work")
-    with pytest.raises(UsageError, match=r"must be new, got .*mine', which exists\. Nothing was written"):
-        new_aligner("mine", tmp_path)
-    assert (tmp_path / "mine" / "mine.py").read_text() == "my work"
+    (new_aligner("note-follower", tmp_path) / "note_follower.py").write_text("my work")
+    with pytest.raises(
+        UsageError, match=r"must be new, got .*note-follower', which exists\. Nothing was written"
+    ):
+        new_aligner("note-follower", tmp_path)
+    assert (tmp_path / "note-follower" / "note_follower.py").read_text() == "my work"
