@@ -4,4 +4,7 @@ from align_bench.features.base import Features
 from align_bench.features.chroma import chroma_cqt
 from align_bench.features.spectral import log_cqt, log_mel, log_stft, with_onsets
 
-__all__ = ["Features", "chroma_cqt", "log_cqt", "log_mel", "log_stft", "with_onsets"]
+REVISION = 1
+"""Raised when a feature changes, so that features of old revisions are not taken from a cache."""
+
+__all__ = ["REVISION", "Features", "chroma_cqt", "log_cqt", "log_mel", "log_stft", "with_onsets"]
