@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from align_bench.blas import one_thread
 from align_bench.features.base import Features
 from align_bench.features.transforms import constant_q, mel_filters, stft
 from align_bench.types import Audio
@@ -73,7 +74,8 @@ def log_mel(audio: Audio) -> Features:
         ``values`` of shape (96, n_frames): decibels, from 80 dB below the maximum (0) to the maximum (1).
     """
     power = np.square(stft(audio.resampled(SAMPLE_RATE).samples, STFT_WINDOW, MEL_HOP))
-    magnitude = np.sqrt(mel_filters(SAMPLE_RATE, STFT_WINDOW, MEL_BINS, 30.0) @ power)
+    with one_thread():
+        magnitude = np.sqrt(mel_filters(SAMPLE_RATE, STFT_WINDOW, MEL_BINS, 30.0) @ power)
     return Features(_decibels(magnitude), SAMPLE_RATE / MEL_HOP)
 
 

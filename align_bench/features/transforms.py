@@ -18,6 +18,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from align_bench.blas import one_thread
 from align_bench.types import FloatArray
 
 Samples = NDArray[np.float32]
@@ -92,7 +93,9 @@ def constant_q(
     out = np.empty((n_octaves, bins_per_octave, n_frames), dtype=np.float32)
     for octave in reversed(range(n_octaves)):
         for begin, frames in _frames(samples, kernels.shape[0], hop, n_frames):
-            response = np.square(frames @ kernels).reshape(-1, 2, bins_per_octave).sum(axis=1)
+            with one_thread():
+                response = frames @ kernels
+            response = np.square(response, out=response).reshape(-1, 2, bins_per_octave).sum(axis=1)
             out[octave, :, begin : begin + len(frames)] = np.sqrt(response, out=response).T
         if octave > 0:
             # Louder by the square root of 2, so that the filters of one octave fit them all.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from align_bench.blas import one_thread
 from align_bench.features import Features
 
 from .card import ModelConfig, Weights
@@ -77,7 +78,8 @@ class Network:
         Features
             Shape (n_dims, n_frames).
         """
-        return in_chunks(self._embed, features, _CHUNK)
+        with one_thread():
+            return in_chunks(self._embed, features, _CHUNK)
 
     def _embed(self, values: Frames) -> Frames:
         rise = np.maximum(np.diff(values, axis=1, prepend=values[:, :1]), 0.0)
