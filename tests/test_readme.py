@@ -41,7 +41,7 @@ def test_every_command_named_exists() -> None:
     from align_bench.cli import app
 
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
-    named = set(re.findall(r"^align-bench (\w+)", README, flags=re.MULTILINE))
+    named = set(re.findall(r"^align-bench ([\w-]+)", README, flags=re.MULTILINE))
     assert named
     assert named <= known, named - known
 
@@ -51,3 +51,13 @@ def test_every_command_named_exists() -> None:
 )
 def test_every_room_named_exists(path: str) -> None:
     assert (ROOT / "align_bench" / path).exists()
+
+
+def test_the_tables_are_those_of_the_records() -> None:
+    from align_bench.leaderboard import leaderboard
+
+    results = ROOT / "leaderboard" / "results"
+    assert leaderboard(results / "demo", "markdown") in README
+    page = (ROOT / "leaderboard" / "tables.md").read_text(encoding="utf-8")
+    for directory in results.iterdir():
+        assert leaderboard(directory, "markdown") in page, directory.name
