@@ -18,6 +18,9 @@ from align_bench.synthesis import SYNTHESISERS, describe, render
 from align_bench.types import Alignment, Audio, Score
 
 DECODERS = ("exact", "fastdtw")
+LEAD_IN_S = 0.5
+"""Silence before the rendered score. Where a score begins with a note and the recording with silence, the
+path would otherwise pass the first note at once and then wait."""
 
 
 class DTWAligner(ABC):
@@ -83,7 +86,9 @@ class DTWAligner(ABC):
         """Align a score with a recording; see `align_bench.aligners.base.Aligner`."""
         x, y = self._score_features(score), self.features(audio)
         rendering = describe(synthesiser=self.synthesiser)
-        return path_to_alignment(self._path(x, y), x.frame_rate, y.frame_rate, {"rendering": rendering})
+        path = self._path(x, y)
+        alignment = path_to_alignment(path, x.frame_rate, y.frame_rate, {"rendering": rendering})
+        return Alignment(alignment.score_times - LEAD_IN_S, alignment.audio_times, alignment.info)
 
     def _path(self, x: Features, y: Features) -> Path:
         if self.decoder == "fastdtw":
@@ -104,7 +109,9 @@ class DTWAligner(ABC):
 
     def _from_disk(self, score: Score) -> Features:
         def compute() -> list[NDArray[Any]]:
-            features = self.features(render(score, synthesiser=self.synthesiser))
+            audio = render(score, synthesiser=self.synthesiser)
+            samples = np.pad(audio.samples, (round(LEAD_IN_S * audio.sample_rate), 0))
+            features = self.features(Audio(samples, audio.sample_rate, audio.name))
             return [features.values, np.array(features.frame_rate)]
 
         key = self.feature_key()
@@ -112,6 +119,6 @@ class DTWAligner(ABC):
             values, frame_rate = compute()
         else:
             rendering = describe(synthesiser=self.synthesiser)
-            key = {**key, "revision": REVISION, "score": score.digest, "rendering": rendering}
+            key |= {"revision": REVISION, "score": score.digest, "rendering": rendering, "lead_in": LEAD_IN_S}
             values, frame_rate = cached_arrays("score features", key, compute)
         return Features(values, float(frame_rate))

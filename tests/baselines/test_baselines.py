@@ -262,3 +262,14 @@ def test_an_aligner_is_the_same_from_a_file_elsewhere(
     here = make("siamese-cqt-distance").align(scale, render(scale)).audio_times
     monkeypatch.chdir(tmp_path)
     np.testing.assert_array_equal(make("siamese-cqt-distance").align(scale, render(scale)).audio_times, here)
+
+
+@pytest.mark.parametrize("name", ["siamese-cqt-distance", "spectral-dtw", "flux-dtw"])
+def test_silence_before_the_music_does_not_hold_the_first_onset(
+    name: str, make: Callable[..., Aligner], scale: Score
+):
+    played = render(scale, program=1)
+    silent_s = 1.5  # the score begins with its first note at 0 s
+    audio = Audio(np.pad(played.samples, (round(silent_s * played.sample_rate), 0)), played.sample_rate)
+    estimated = make(name).align(scale, audio).at(scale.onsets)
+    np.testing.assert_allclose(estimated, scale.onsets + silent_s, atol=0.05)
