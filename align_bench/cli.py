@@ -135,6 +135,10 @@ def run(
     ] = False,
     rerun: Annotated[str, typer.Option(help="What to do again: missing, failed or all.")] = "missing",
     jobs: Annotated[int, typer.Option(help="Processes at once.")] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask scheduler, tcp://HOST:PORT, to do the work elsewhere."),
+    ] = None,
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Longest time for one recording.")
     ] = None,
@@ -169,6 +173,7 @@ def run(
         "allow_missing": allow_missing,
         "rerun": rerun,
         "jobs": jobs,
+        "scheduler": scheduler,
         "oracle": oracle,
         "command": command_line(sys.argv[1:]),
         "max_memory": None if max_memory is None else int(max_memory * 2**30),
@@ -253,6 +258,7 @@ def verify(
         str | None,
         typer.Option("--aligner", "-a", metavar="NAME", help="Who is run again, if it is not registered."),
     ] = None,
+    config: Config = None,
 ) -> None:
     """Check that a record is what it says it is.
 

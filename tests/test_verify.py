@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -331,3 +332,41 @@ def test_no_record_is_an_error(tmp_path: Path) -> None:
 def test_a_negative_sample_is_refused(made: Path) -> None:
     with pytest.raises(UsageError, match="sample must be >= 0, got -1"):
         check(made, sample=-1)
+
+
+@pytest.fixture
+def command(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the record of an aligner that is a command in a table of the user's."""
+    (home / "go.py").write_text(
+        "import sys\nopen(sys.argv[1], 'w').write('score_time_s,performance_time_s\\n0,0\\n2,2\\n')\n"
+    )
+    table = f'[aligners.go]\ncommand = "{sys.executable} go.py {{output}} {{score}} {{audio}}"\n'
+    (home / "align-bench.toml").write_text(table)
+    monkeypatch.chdir(home)
+    run("go", home / "mine", output=home / "out", progress=False, isolate=False, oracle=False)
+    return record_of(home, "go")
+
+
+def test_a_command_of_the_users_own_table_is_run_again(command: Path, home: Path) -> None:
+    found = check(home, "go")
+    assert found.ok, found.lines()
+    assert "onsets of r0, r1, r2, aligned again" in found.same
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"command": "touch sprung {score} {audio} {output}"},
+        {"environment": {"PYTHONSTARTUP": "trap.py"}},
+        {"python": "/bin/touch"},
+        {"directory": "/"},
+    ],
+)
+def test_a_record_cannot_put_another_command_in_its_place(
+    command: Path, home: Path, parameters: dict[str, Any]
+) -> None:
+    edit(command, lambda data: data["aligner"]["parameters"].update(parameters))
+    found = check(home, "go")
+    assert not (home / "sprung").exists()
+    (name,) = parameters
+    assert found.unchecked[0].startswith(f"aligner: parameter {name} of go must be "), found.lines()

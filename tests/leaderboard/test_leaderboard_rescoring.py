@@ -80,6 +80,7 @@ def test_survivors_put_the_coward_first(output: Path) -> None:
     assert cells(text, "brave") == ["brave", "66.7 (1)", "100.0 (1) 2/3", "66.7 (1)"]
     assert cells(text, "coward") == ["coward", "33.3 (2)", "100.0 (1) 1/3", "33.3 (2)"]
     assert cells(text, "oracle") == ["oracle ‡", "100.0", "100.0", "100.0"]
+    assert "‡ oracle, made from the ground truth: it has no place." in text
     assert "survivors ranks otherwise than align-bench: brave 1 → 1" not in text
     assert "survivors ranks otherwise than align-bench: coward 2 → 1." in text
     assert "Ranked as under align-bench: pooled." in text
@@ -160,6 +161,14 @@ def test_a_name_cannot_drive_a_terminal(output: Path) -> None:
 def test_rows_over_other_recordings_are_marked(output: Path) -> None:
     write(output, "partial", {"a": 0.0})
     assert "Rows are not over the same recordings" in rescore(output)
+
+
+def test_only_what_is_there_is_explained(tmp_path: Path) -> None:
+    write(tmp_path, "mine", {"a": 0.0})
+    text = rescore(tmp_path)
+    assert "‡" not in text
+    assert "cannot be compared" not in text
+    assert "ranks otherwise" not in text
 
 
 @pytest.mark.parametrize(
