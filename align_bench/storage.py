@@ -72,8 +72,8 @@ def write_atomic(path: Path, text: str) -> None:
 class Journal:
     """An append-only file of JSON lines, each on the disk before `append` returns.
 
-    A line that a crash cut short is dropped when the file is opened again, so that what can be read was
-    written whole.
+    A line that a crash cut short or a power cut spoilt is dropped when the file is opened again, with all
+    after it, so that what can be read was written whole.
 
     Parameters
     ----------
@@ -85,14 +85,12 @@ class Journal:
     def __init__(self, path: Path, header: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        whole = path.read_bytes() if path.exists() else b""
-        whole = whole[: whole.rfind(b"\n") + 1]
-        lines = [json.loads(line) for line in whole.splitlines()]
+        lines, end = _whole_lines(path.read_bytes() if path.exists() else b"")
         fresh = not lines or lines[0] != {"header": header}
         self.lines: list[dict[str, Any]] = [] if fresh else lines[1:]
         # Unbuffered: after a failed write nothing may be left that close would try again.
         self._file = open(path, "r+b" if path.exists() else "x+b", buffering=0)  # noqa: SIM115
-        self._end = 0 if fresh else len(whole)
+        self._end = 0 if fresh else end
         self._file.truncate(self._end)
         if fresh:
             self.append({"header": header})
@@ -126,3 +124,19 @@ class Journal:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def _whole_lines(content: bytes) -> tuple[list[dict[str, Any]], int]:
+    """Return the JSON objects at the beginning of a journal, and where they end."""
+    lines: list[dict[str, Any]] = []
+    end = 0
+    for line in content.splitlines(keepends=True):
+        try:
+            parsed = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if not (line.endswith(b"\n") and isinstance(parsed, dict)):
+            break
+        lines.append(parsed)
+        end += len(line)
+    return lines, end

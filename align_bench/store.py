@@ -13,13 +13,16 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from align_bench.errors import AlignBenchError, UsageError
+from pydantic import ValidationError
+
+from align_bench.errors import AlignBenchError, InvalidInputError, UsageError
 from align_bench.results import (
     Record,
     RecordError,
     RecordingResult,
+    load_onsets,
     load_record,
     onsets_path,
     save_onsets,
@@ -53,7 +56,7 @@ class Store:
         except RecordError:
             pass  # none yet, or one that cannot be read: done again
         rows = {row.id: row for row in self._old.recordings} if self._old else {}
-        rows |= {row.id: row for row in map(RecordingResult.model_validate, self._journal.lines)}
+        rows |= {row.id: row for row in _readable(self._journal.lines)}
         self.done = {key: row for key, row in rows.items() if self._keep(row, rerun)}
 
     def _keep(self, row: RecordingResult, rerun: Rerun) -> bool:
@@ -61,7 +64,11 @@ class Store:
             return False
         if row.status != "ok":
             return rerun == "missing"
-        return onsets_path(self.path, row.id).is_file()
+        try:
+            onsets = load_onsets(onsets_path(self.path, row.id))
+        except InvalidInputError:
+            return False  # lost, or spoilt by a power cut
+        return onsets[1].size == row.n_onsets
 
     def add(self, row: RecordingResult, onsets: Onsets | None) -> None:
         """Keep one result; it is on the disk when this returns.
@@ -138,6 +145,15 @@ def open_store(path: Path, record: Record, rerun: Rerun) -> Iterator[Store]:
             store.close()
     finally:
         lock.release()
+
+
+def _readable(lines: list[dict[str, Any]]) -> Iterator[RecordingResult]:
+    """Return the rows of a journal; what another state of align-bench wrote otherwise is done again."""
+    for line in lines:
+        try:
+            yield RecordingResult.model_validate(line)
+        except ValidationError:
+            continue
 
 
 def _identity(record: Record) -> str:

@@ -531,3 +531,50 @@ def test_wrong_usage_prints_nothing(collection, quick, capfd: pytest.CaptureFixt
     with pytest.raises(UsageError):
         quick((STRAIGHT, {"delay": 1.0}), collection(1), progress=True)
     assert capfd.readouterr() == ("", "")
+
+
+def spoil_middle(lines: list[bytes]) -> None:
+    lines[3] = b"\0" * len(lines[3])
+
+
+def cut_line(lines: list[bytes]) -> None:
+    lines[3] = lines[3][:40] + b"\n"
+
+
+def no_object(lines: list[bytes]) -> None:
+    lines[3] = b"[]\n"
+
+
+def another_form(lines: list[bytes]) -> None:
+    lines[3] = lines[3].replace(b'"status"', b'"state"')
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kept"), [(spoil_middle, 2), (cut_line, 2), (no_object, 2), (another_form, 4)]
+)
+def test_a_spoilt_journal_costs_what_is_spoilt(script, tmp_path: Path, spoil, kept: int):
+    """Of five rows the third is spoilt: what comes after no line is not believed, after a strange row it is."""
+    source = script(5, tmp_path / "out")
+    stop = "import align_bench.store as s; s.Store.finish = lambda *_: exit(3)\n"
+    assert subprocess.run([sys.executable, "-c", stop + source], check=False).returncode == 3
+    (journal,) = (tmp_path / "out" / "tiny").glob("*.partial.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 6
+    spoil(lines)
+    journal.write_bytes(b"".join(lines))
+    subprocess.run([sys.executable, "-c", source], check=True)
+    assert only_record(tmp_path / "out").n_ok == 5
+    assert count(tmp_path / "diary") == 5 + (5 - kept)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0\0\0", b"score_time_s,reference_time_s,estimated_time_s\n0,0,0\n"]
+)
+def test_onsets_that_are_spoilt_are_made_again(collection, quick, tmp_path: Path, content: bytes):
+    """A power cut can leave a file empty, or half of it."""
+    quick(STRAIGHT, collection(2))
+    file = onsets_path(tmp_path / "out/tiny/straight.json", "001")
+    whole = file.read_bytes()
+    file.write_bytes(content)
+    quick(STRAIGHT, collection(2))
+    assert file.read_bytes() == whole

@@ -194,3 +194,13 @@ def test_equals_share_a_place_and_who_has_nothing_has_none() -> None:
         "e": 4,
     }
     assert ranks({"a": 0.5, "b": 0.9}, higher=False) == {"a": 1, "b": 2}
+
+
+def test_a_failure_of_unknown_size_weighs_like_the_average(tmp_path: Path) -> None:
+    record = write(tmp_path, "mine", {"a": 0.0, "b": None})
+    rows = [record.recordings[0], record.recordings[1].model_copy(update={"n_onsets": None})]
+    save_record(record.model_copy(update={"recordings": rows}), record_path(tmp_path, "set", "mine"))
+    assert cells(rescore(tmp_path, ["pooled"]), "mine")[1] == "50.0 (1)"
+    nothing = record.model_copy(update={"recordings": rows[1:]})
+    save_record(nothing, record_path(tmp_path, "set", "mine"))
+    assert cells(rescore(tmp_path, ["pooled"]), "mine")[1] == "0.0 (1)"
