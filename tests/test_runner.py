@@ -553,7 +553,7 @@ def another_form(lines: list[bytes]) -> None:
     ("spoil", "kept"), [(spoil_middle, 2), (cut_line, 2), (no_object, 2), (another_form, 4)]
 )
 def test_a_spoilt_journal_costs_what_is_spoilt(script, tmp_path: Path, spoil, kept: int):
-    """Of five rows the third is spoilt: what comes after no line is not believed, after a strange row it is."""
+    """Of five rows the third is spoilt: nothing after it is believed, unless it is a line at least."""
     source = script(5, tmp_path / "out")
     stop = "import align_bench.store as s; s.Store.finish = lambda *_: exit(3)\n"
     assert subprocess.run([sys.executable, "-c", stop + source], check=False).returncode == 3

@@ -22,6 +22,7 @@ def record(*rows: tuple[str, str, str]) -> Record:
 
 def test_recordings_that_failed_alike_share_a_line() -> None:
     rows = [(f"r{i}", "error", "it raised") for i in range(5)]
+    assert failures([record(*rows[:3])]) == ["mine on r0, r1, r2: error: it raised"]
     found = failures([record(("fine", "ok", ""), ("slow", "timeout", "30 s"), *rows)])
     assert found == ["mine on slow: timeout: 30 s", "mine on r0, r1, r2 and 2 more: error: it raised"]
 
@@ -62,8 +63,23 @@ def test_a_record_is_told_in_words() -> None:
         "It placed 50.0 % of the onsets within 50 ms (mean over pieces, 95 % interval "
     )
     assert "The truth that this is held against: annotated by hand.\n" in text
-    for absent in ("only", "Only", "part of", "learnt", "elsewhere", "ceiling"):
+    for absent in ("only", "Only", "part of", "learnt", "elsewhere", "ceiling", "failed", "†"):
         assert absent not in text
+
+
+def test_a_complete_dataset_is_not_called_incomplete() -> None:
+    assert "Only" not in told(dataset=DatasetInfo(name="maps", n_wanted=2))
+
+
+def test_what_failed_is_said_with_the_mean() -> None:
+    rows = [
+        RecordingResult(id="a", piece="a", status="ok", scores={"accuracy_50ms": 1.0}),
+        RecordingResult(id="b", piece="b", status="error", reason="it raised"),
+    ]
+    text = told(recordings=rows)
+    assert "aligned 1 of 2 recordings" in text
+    assert "It placed 50.0 % of the onsets within 50 ms" in text
+    assert "; failed recordings count as 0 %)." in text
 
 
 @pytest.mark.parametrize(
@@ -100,6 +116,8 @@ def test_a_cold_start_and_a_leak_are_explained() -> None:
     assert "7.00 *" in text
     assert "* first in its process" in text
     assert "learnt from 2 recordings or pieces; recordings of these compositions: 1." in text
+    assert "a †" in text
+    assert "† the aligner was trained on this composition (1 recordings)." in text
     assert "* first" not in told()
 
 
