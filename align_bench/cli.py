@@ -361,6 +361,9 @@ def align(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="CSV file; printed if left out.")
     ] = None,
+    unfold_repeats: Annotated[
+        bool, typer.Option("--unfold-repeats", help="The recording plays the repeats of the score.")
+    ] = False,
     config: Config = None,
 ) -> None:
     """Write when each onset of a score sounds in a recording.
@@ -376,7 +379,7 @@ def align(
     from align_bench.scores import load_score
     from align_bench.storage import write_atomic
 
-    notes = load_score(score)
+    notes = load_score(score, unfold_repeats=unfold_repeats)
     parameters = _parameters(parameter or [])
     if aligner is not None:
         aligner, parameters = _spec(aligner, parameters)

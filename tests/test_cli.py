@@ -429,6 +429,24 @@ def test_align_lists_all_pitches_of_a_chord(plugin: Path, recordings: Path, tmp_
     assert result.stdout.splitlines()[1:] == ["0.000000,0.000000,60 64 67"]
 
 
+def test_align_unfolds_repeats_on_request(plugin: Path, recordings: Path, tmp_path: Path) -> None:
+    notes = [
+        f"<note><pitch><step>{s}</step><octave>4</octave></pitch><duration>1</duration></note>"
+        for s in "CDEF"
+    ]
+    repeat = '<barline location="right"><repeat direction="backward"/></barline>'
+    score = tmp_path / "repeat.musicxml"
+    score.write_text(
+        '<score-partwise><part-list><score-part id="P1"><part-name>Piano</part-name></score-part></part-list>'
+        '<part id="P1"><measure number="1"><attributes><divisions>1</divisions></attributes>'
+        f'{"".join(notes[:3])}{repeat}</measure><measure number="2">{notes[3]}</measure></part></score-partwise>'
+    )
+    files = ("align", score, recordings / "low" / "audio.wav", "-a", f"{plugin}:Mine")
+    for options, pitches in (((), [60, 62, 64, 65]), (("--unfold-repeats",), [60, 62, 64, 60, 62, 64, 65])):
+        result = call(*files, *options)
+        assert [int(line.split(",")[2]) for line in result.stdout.splitlines()[1:]] == pitches
+
+
 def test_align_takes_parameters_and_writes_a_file(recordings: Path, plugin: Path, tmp_path: Path) -> None:
     folder, target = recordings / "low", tmp_path / "deep" / "onsets.csv"
     files = (folder / "score.mid", folder / "audio.wav")
