@@ -12,6 +12,7 @@ import numpy as np
 
 from align_bench.aligners.process import AlignerProcess
 from align_bench.aligners.session import reason_of
+from align_bench.cluster import Cluster
 from align_bench.datasets.base import Collection
 from align_bench.provenance import environment, synthesiser
 from align_bench.results import (
@@ -43,16 +44,25 @@ class Bench:
     rerun : {"missing", "failed", "all"}
     command : str, optional
         The command line, for the record.
+    cluster : Cluster, optional
+        Where the work is done, instead of here.
     """
 
     def __init__(
-        self, collection: Collection, output: Path, jobs: int, rerun: Rerun, command: str = ""
+        self,
+        collection: Collection,
+        output: Path,
+        jobs: int,
+        rerun: Rerun,
+        command: str = "",
+        cluster: Cluster | None = None,
     ) -> None:
         self.collection = collection
         self.output = output
         self.jobs = jobs
         self.rerun = rerun
         self.command = command
+        self.cluster = cluster
 
     def run(self, aligner: LoadedAligner, advance: Callable[[], None]) -> Record:
         """Run one aligner over every recording that is not done, and write its record."""
@@ -83,7 +93,9 @@ class Bench:
             if len(queue) and isinstance(aligner.executor, AlignerProcess):
                 # The metrics need it; it takes a second, in which the first recording is aligned.
                 Thread(target=import_module, args=("mir_eval.alignment",), daemon=True).start()
-            if self.jobs == 1:
+            if self.cluster is not None and len(queue):
+                work.elsewhere(self.cluster)
+            elif self.jobs == 1:
                 work.through(aligner.executor)
             else:
                 work.in_parallel(self.jobs, path.with_suffix(".log"))

@@ -15,6 +15,7 @@ from typing import Any, get_args
 from align_bench.aligners.base import Aligner
 from align_bench.aligners.registry import resolve
 from align_bench.aligners.session import Plan
+from align_bench.cluster import Cluster
 from align_bench.datasets.base import Collection
 from align_bench.errors import UsageError, unknown_name
 from align_bench.execution import Bench
@@ -37,6 +38,8 @@ class RunOptions:
         Bytes that an aligner's process may hold.
     jobs : int
         Processes at once.
+    scheduler : str or None
+        Address of a Dask scheduler whose workers do the work; see `align_bench.cluster`.
     isolate : bool
         Run aligners in processes of their own. Without it there are no limits, and a crash is the end.
     rerun : {"missing", "failed", "all"}
@@ -56,6 +59,7 @@ class RunOptions:
     timeout: float | None = 1800.0
     max_memory: int | None = None
     jobs: int = 1
+    scheduler: str | None = None
     isolate: bool = True
     rerun: Rerun = "missing"
     oracle: bool = True
@@ -73,6 +77,10 @@ class RunOptions:
             raise UsageError(f"jobs must be >= 1, got {self.jobs}.")
         if self.jobs > 1 and not self.isolate:
             raise UsageError(f"jobs must be 1 without isolation, got {self.jobs}.")
+        if self.scheduler is not None and self.jobs > 1:
+            raise UsageError(f"jobs must be 1 with a scheduler, got {self.jobs}. Start more Dask workers.")
+        if self.scheduler is not None and not self.isolate:
+            raise UsageError("isolate must be True with a scheduler, got False.")
         if self.rerun not in get_args(Rerun):
             raise unknown_name("rerun", self.rerun, get_args(Rerun))
 
@@ -120,9 +128,10 @@ def run(
         dataset = load(
             dataset, data_home=data_home, split=settings.split, allow_missing=settings.allow_missing
         )
-    bench = Bench(dataset, Path(output), settings.jobs, settings.rerun, settings.command)
     records = []
     with ExitStack() as stack:
+        cluster = stack.enter_context(Cluster(settings.scheduler)) if settings.scheduler else None
+        bench = Bench(dataset, Path(output), settings.jobs, settings.rerun, settings.command, cluster)
         loaded = [stack.enter_context(_loaded(plan, settings)) for plan in plans]
         # What may be misspelt is loaded before anything runs, the rest when its turn comes.
         for aligner in loaded:

@@ -20,6 +20,7 @@ from align_bench.aligners.session import (
     guessed_name,
     reason_of,
 )
+from align_bench.cluster import Cluster, Job
 from align_bench.errors import AlignerError
 from align_bench.leakage import trained_on_overlap
 from align_bench.metrics import evaluate
@@ -56,6 +57,11 @@ class LoadedAligner:
         self._limits = (timeout, max_memory, isolate, jobs)
         self._description: Description | None = None
         self.executor = self.another()
+
+    @property
+    def limits(self) -> tuple[float | None, int | None]:
+        """Seconds a recording, and bytes a process."""
+        return self._limits[:2]
 
     def another(self) -> Executor:
         """Return something else to run the same aligner in."""
@@ -146,6 +152,12 @@ class Work:
             self._store.add(row, onsets)
             self._advance()
 
+    def elsewhere(self, cluster: Cluster) -> None:
+        """Have all recordings aligned by a cluster."""
+        job = Job(self._aligner.plan, *self._aligner.limits, self._aligner.description)
+        assert isinstance(self._aligner.executor, AlignerProcess)
+        cluster.align(job, self._queue.rest(), self._keep, self._aligner.executor.log.write)
+
     def in_parallel(self, jobs: int, log: Path) -> None:
         """Take recordings in several processes."""
         executors = [self._aligner.executor, *(self._aligner.another() for _ in range(jobs - 1))]
@@ -193,6 +205,10 @@ class Queue:
 
     def __len__(self) -> int:
         return sum(map(len, self._pieces.values()))
+
+    def rest(self) -> list[Recording]:
+        """Return all that is left, piece after piece."""
+        return [recording for piece in self._pieces.values() for recording in piece]
 
     def take(self, last: Recording | None) -> Recording | None:
         """Return the next recording for who has just done ``last``, or None if there is no more."""

@@ -20,7 +20,7 @@ FLOORS = (
     ("paths",),
     ("aligners", "datasets"),
     ("leakage", "provenance", "results"),
-    ("store", "work", "execution", "runner", "api", "estimates"),
+    ("store", "cluster", "work", "execution", "runner", "api", "estimates"),
     ("leaderboard",),
     ("recompute", "verify"),
     ("trainers", "cli", "__main__"),

@@ -160,9 +160,7 @@ class AlignerProcess:
         replies_out, replies_in = os.pipe()
         environment = dict(os.environ, PYTHONUNBUFFERED="1")
         if self._threads and "OMP_NUM_THREADS" not in os.environ:
-            environment |= {
-                f"{lib}_NUM_THREADS": str(self._threads) for lib in ("OMP", "MKL", "OPENBLAS", "NUMBA")
-            }
+            environment |= {f"{lib}_NUM_THREADS": str(self._threads) for lib in _THREADED}
         paths = [path or os.getcwd() for path in sys.path]
         options = ["-P", "-X", "faulthandler", "-c", _BOOT]
         self._process = subprocess.Popen(
@@ -280,6 +278,12 @@ class Log:
         with self._lock:
             self._path, waiting, self._waiting = path, self._waiting, b""
         self.write(waiting)
+
+    def take(self) -> bytes:
+        """Return and forget what has come before the file has a name."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, b""
+        return waiting
 
     def write(self, chunk: bytes) -> None:
         """Append, or drop what is too much."""
