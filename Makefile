@@ -38,6 +38,7 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m pytest benchmarks --override-ini testpaths= -p no:cacheprovider
+	$(BIN)/python benchmarks/pipeline.py --stdout --repeats 3
 
 clean:
 	rm -rf $(VENV) build *.egg-info results

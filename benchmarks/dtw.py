@@ -116,10 +116,10 @@ def table(sizes: Sequence[int], dims: Sequence[int], repeats: int) -> str:
     return "\n".join(lines)
 
 
-def environment() -> str:
+def environment(packages: Sequence[str] = PACKAGES, threads: str = "one thread") -> str:
     """Return one line on what was measured where."""
     versions = []
-    for package in PACKAGES:
+    for package in packages:
         try:
             versions.append(f"{package} {version(package)}")
         except ModuleNotFoundError:
@@ -132,7 +132,7 @@ def environment() -> str:
         ),
         platform.machine(),
     )
-    return f"Python {platform.python_version()} on {model}, one thread; {', '.join(versions)}."
+    return f"Python {platform.python_version()} on {model}, {threads}; {', '.join(versions)}."
 
 
 def main() -> None:

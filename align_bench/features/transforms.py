@@ -27,7 +27,7 @@ Spectrum = NDArray[np.float32]  # (n_bins, n_frames)
 LOWEST_HZ = 440.0 * 2.0 ** (-45 / 12)
 """C1, the lowest bin of the constant-Q transforms."""
 
-_FRAMES_AT_ONCE = 512  # what is done to them stays in the second-level cache
+_FRAMES_AT_ONCE = 256  # what is done to them stays in the second-level cache
 _SPARSITY = 0.01  # share of a filter's spectrum (in sum of magnitudes) that librosa drops as too small
 _TUNING_RANGE_HZ = (150.0, 4000.0)
 _TUNING_THRESHOLD = 0.1
