@@ -430,17 +430,15 @@ def test_align_lists_all_pitches_of_a_chord(plugin: Path, recordings: Path, tmp_
 
 
 def test_align_unfolds_repeats_on_request(plugin: Path, recordings: Path, tmp_path: Path) -> None:
-    notes = [
-        f"<note><pitch><step>{s}</step><octave>4</octave></pitch><duration>1</duration></note>"
-        for s in "CDEF"
-    ]
+    pitches = [f"<pitch><step>{step}</step><octave>4</octave></pitch>" for step in "CDEF"]
+    notes = [f"<note>{pitch}<duration>1</duration></note>" for pitch in pitches]
     repeat = '<barline location="right"><repeat direction="backward"/></barline>'
+    head = "<attributes><divisions>1</divisions></attributes>"
+    measures = (head + "".join(notes[:3]) + repeat, notes[3])
+    body = "".join(f'<measure number="{i}">{measure}</measure>' for i, measure in enumerate(measures, 1))
+    part_list = '<part-list><score-part id="P1"><part-name>Piano</part-name></score-part></part-list>'
     score = tmp_path / "repeat.musicxml"
-    score.write_text(
-        '<score-partwise><part-list><score-part id="P1"><part-name>Piano</part-name></score-part></part-list>'
-        '<part id="P1"><measure number="1"><attributes><divisions>1</divisions></attributes>'
-        f'{"".join(notes[:3])}{repeat}</measure><measure number="2">{notes[3]}</measure></part></score-partwise>'
-    )
+    score.write_text(f'<score-partwise>{part_list}<part id="P1">{body}</part></score-partwise>')
     files = ("align", score, recordings / "low" / "audio.wav", "-a", f"{plugin}:Mine")
     for options, pitches in (((), [60, 62, 64, 65]), (("--unfold-repeats",), [60, 62, 64, 60, 62, 64, 65])):
         result = call(*files, *options)
