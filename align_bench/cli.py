@@ -133,6 +133,14 @@ def run(
     allow_missing: Annotated[
         bool, typer.Option(help="Run on what is there of an incomplete dataset.")
     ] = False,
+    condition: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Hear each recording in these acoustics, separated by commas: clean, room, noise, "
+            "old-record, detuned, mp3; or all.",
+        ),
+    ] = None,
     rerun: Annotated[str, typer.Option(help="What to do again: missing, failed or all.")] = "missing",
     jobs: Annotated[int, typer.Option(help="Processes at once.")] = 1,
     scheduler: Annotated[
@@ -159,6 +167,7 @@ def run(
       align-bench run
       align-bench run --aligner chroma-dtw --dataset maps --data-home ~/MAPS --split test
       align-bench run -a mine.py:Mine -a 'chroma-dtw[hop_s=0.01]' --dataset my_recordings/
+      align-bench run -a chroma-dtw -a siamese-robust --dataset my_recordings/ --condition clean,noise,room
     """
     from align_bench.aligners.registry import list_aligners
     from align_bench.leaderboard import leaderboard
@@ -171,6 +180,7 @@ def run(
     options: dict[str, Any] = {
         "split": split,
         "allow_missing": allow_missing,
+        "conditions": _conditions(condition),
         "rerun": rerun,
         "jobs": jobs,
         "scheduler": scheduler,
@@ -497,6 +507,15 @@ def _spec(text: str, common: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if match is None or text.startswith(PREFIX):
         return text, common
     return match[1], common | _parameters(match[2].split(","))
+
+
+def _conditions(names: str | None) -> list[str]:
+    """Return what --condition names."""
+    if names == "all":
+        from align_bench.conditions import CONDITIONS
+
+        return list(CONDITIONS)
+    return [name.strip() for name in names.split(",") if name.strip()] if names is not None else []
 
 
 def _parameters(pairs: list[str]) -> dict[str, Any]:

@@ -152,4 +152,5 @@ def dataset_info(collection: Collection) -> DatasetInfo:
         ground_truth=collection.ground_truth,
         split=collection.split,
         n_wanted=collection.n_wanted,
+        conditions=list(collection.conditions),
     )

@@ -132,13 +132,16 @@ class DatasetInfo(_Model):
     Attributes
     ----------
     name : str
-        Of the directory of its records: ``"maps"``, or ``"maps-test"`` for a split.
+        Of the directory of its records: ``"maps"``, ``"maps-test"`` for a split, and
+        ``"maps@clean+noise"`` where conditions were asked for.
     version, index_sha256, ground_truth : str
         See `align_bench.datasets.base.Collection`.
     split : str
         Part of the dataset; empty for the whole.
     n_wanted : int or None
         How many recordings there would be if none were missing; None if that is not known.
+    conditions : list of str
+        Acoustic conditions that the recordings were put into; empty for the dataset as it is.
     """
 
     name: str
@@ -147,11 +150,13 @@ class DatasetInfo(_Model):
     ground_truth: str = ""
     split: str = ""
     n_wanted: int | None = None
+    conditions: list[str] = Field(default_factory=list)
 
     @property
     def whole(self) -> str:
-        """Name of the dataset that this is a split of; its own where it is no split."""
-        return self.name.removesuffix(f"-{self.split}") if self.split else self.name
+        """Name of the dataset that this is a part of, without split and conditions."""
+        name = self.name.removesuffix(f"@{'+'.join(self.conditions)}") if self.conditions else self.name
+        return name.removesuffix(f"-{self.split}") if self.split else name
 
 
 class Record(_Model):

@@ -52,6 +52,9 @@ class RunOptions:
         Part of the dataset; see `align_bench.datasets.load`.
     allow_missing : bool
         Take the recordings that are there; see `align_bench.datasets.load`.
+    conditions : sequence of str
+        Acoustic conditions in which each recording is heard, of `align_bench.conditions.CONDITIONS`; none:
+        as it is.
     command : str
         The command line, for the record.
     """
@@ -66,6 +69,7 @@ class RunOptions:
     progress: bool = True
     split: str | None = None
     allow_missing: bool = False
+    conditions: Sequence[str] = ()
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -128,6 +132,10 @@ def run(
         dataset = load(
             dataset, data_home=data_home, split=settings.split, allow_missing=settings.allow_missing
         )
+    if settings.conditions:
+        from align_bench.datasets.conditioned import in_conditions
+
+        dataset = in_conditions(dataset, settings.conditions)
     records = []
     with ExitStack() as stack:
         cluster = stack.enter_context(Cluster(settings.scheduler)) if settings.scheduler else None

@@ -23,6 +23,7 @@ from align_bench.aligners.registry import list_aligners
 from align_bench.aligners.session import reason_of
 from align_bench.datasets import list_datasets, load
 from align_bench.datasets.base import Collection
+from align_bench.datasets.conditioned import in_conditions
 from align_bench.errors import AlignBenchError, InvalidInputError, UsageError
 from align_bench.execution import Bench
 from align_bench.leaderboard.layout import printable
@@ -180,6 +181,12 @@ def _changed_since(record: Record) -> list[str]:
 
 
 def _dataset(record: Record, data_home: str | Path | None) -> Collection:
+    whole = _whole_dataset(record, data_home)
+    conditions = record.dataset.conditions
+    return in_conditions(whole, conditions) if conditions else whole
+
+
+def _whole_dataset(record: Record, data_home: str | Path | None) -> Collection:
     info = record.dataset
     if info.whole in list_datasets() and info.version != "local":
         return load(

@@ -27,6 +27,8 @@ class Collection:
         Which part of the dataset it is; empty for the whole.
     n_wanted : int or None
         How many recordings there would be if none were missing; None if that is not known.
+    conditions : tuple of str
+        Acoustic conditions that the recordings were put into; empty for the dataset as it is.
     """
 
     name: str
@@ -36,8 +38,13 @@ class Collection:
     recordings: tuple[Recording, ...]
     split: str = ""
     n_wanted: int | None = None
+    conditions: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        """Name of its records and tables: a part of a dataset is another test set than the whole."""
-        return f"{self.name}-{self.split}" if self.split else self.name
+        """Name of its records and tables: ``maps``, ``maps-test``, ``maps-test@clean+noise``.
+
+        A part of a dataset is another test set than the whole, and so is the dataset in other acoustics.
+        """
+        part = f"{self.name}-{self.split}" if self.split else self.name
+        return f"{part}@{'+'.join(self.conditions)}" if self.conditions else part

@@ -198,8 +198,16 @@ def _condition_table(rows: Sequence[Row]) -> Table:
         [
             marked_name(row),
             *(number(row.by_condition.get(condition), scale=100) for condition in conditions),
+            number(_largest_loss(row), scale=100),
         ]
         for row in rows
     ]
     title = f"{rows[0].dataset} by condition: % of onsets within 50 ms"
-    return Table(title, ["aligner", *conditions], cells)
+    return Table(title, ["aligner", *conditions, "largest loss"], cells)
+
+
+def _largest_loss(row: Row) -> float | None:
+    """Return by how much accuracy falls from clean recordings to the worst condition."""
+    clean = row.by_condition.get("clean")
+    others = [value for name, value in row.by_condition.items() if name != "clean" and value is not None]
+    return clean - min(others) if clean is not None and others else None
