@@ -14,9 +14,19 @@ def train_siamese(
     output: Annotated[Path, typer.Option(help="Checkpoint to write, *.safetensors.")],
     dataset: Annotated[str, typer.Option(help="A dataset with a train and a validation split.")] = "maps",
     data_home: Annotated[Path | None, typer.Option(help="Where that dataset is.")] = None,
-    representation: Annotated[str, typer.Option(help="cqt or stft.")] = "cqt",
+    more: Annotated[
+        list[Path] | None, typer.Option(help="Folder dataset to train on too; repeatable.")
+    ] = None,
+    validation: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder dataset to validate on beside the validation split; repeatable."),
+    ] = None,
+    representation: Annotated[str, typer.Option(help="cqt, stft or cqt+mel.")] = "cqt",
     steps: Annotated[int, typer.Option(help="At most.")] = 1000,
     negatives: Annotated[str, typer.Option(help="hard, or plain: any other position.")] = "hard",
+    path_weight: Annotated[
+        float, typer.Option(help="Of the loss on paths; 0: on pairs of frames only.")
+    ] = 0.0,
     augment: Annotated[bool, typer.Option(help="Change room, microphone and noise of recordings.")] = True,
     seed: Annotated[int, typer.Option(help="Same seed, same machine: same checkpoint.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -30,6 +40,8 @@ def train_siamese(
     \b
     align-bench train siamese --data-home ~/MAPS --representation cqt --output my-cqt.safetensors
     align-bench run --aligner 'siamese-cqt-distance[checkpoint=my-cqt.safetensors]'
+    align-bench train siamese --data-home ~/MAPS --more material/train --validation material/validation \\
+        --representation cqt+mel --path-weight 0.5 --steps 1500 --output my-robust.safetensors
     """
     from align_bench.datasets import load
     from align_bench.errors import unknown_name
@@ -39,17 +51,34 @@ def train_siamese(
     if negatives not in ("hard", "plain"):
         raise unknown_name("negatives", negatives, ("hard", "plain"))
     options = TrainingOptions(
-        representation=representation, steps=steps, hard=negatives == "hard", augment=augment, seed=seed
+        representation=representation,
+        steps=steps,
+        validate_every=max(1, steps // 10),
+        hard=negatives == "hard",
+        path_weight=path_weight,
+        augment=augment,
+        seed=seed,
     )
-    training, validation = (
+    training, held_back = (
         load(dataset, data_home=data_home, split=split, allow_missing=allow_missing).recordings
         for split in ("train", "validation")
     )
-    card = train(training, validation, output, options, device=device, resume=resume)
+    rendered, also_held_back = (
+        [r for d in folders or () for r in load(d).recordings] for folders in (more, validation)
+    )
+    card = train(
+        training,
+        [*held_back, *also_held_back],
+        output,
+        options,
+        more=rendered,
+        device=device,
+        resume=resume,
+    )
     scores = card.validation["distance"]
     typer.echo(
         f"{output}: step {card.training['best_step']} of {card.training['steps_run']}, trained on "
-        f"{len(card.trained_on)} recordings; on {len(card.validated_on)} held-back ones "
+        f"{card.training['recordings']} recordings; on {len(held_back) + len(also_held_back)} held-back ones "
         f"{100 * scores['accuracy_25ms']:.1f} / {100 * scores['accuracy_50ms']:.1f} / "
         f"{100 * scores['accuracy_100ms']:.1f} % of onsets within 25 / 50 / 100 ms (distance)."
     )

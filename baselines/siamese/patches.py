@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from align_bench.conditions import apply_condition
 from align_bench.features.spectral import SAMPLE_RATE
 from align_bench.synthesis import render
 from align_bench.types import Audio, FloatArray, Recording, Reference
 
 from .model import ModelConfig
+from .path_loss import Corridor
 
 CROP_FRAMES = 224
+_TOLERANCE_S = 0.022  # within which a path must pass an onset: a frame before or after
 _SHIFT_FRAMES = 20  # crops are not aligned with each other, or position would give the answer away
 
 
@@ -24,28 +27,40 @@ class Pair:
 
     Attributes
     ----------
-    id : str
+    id, piece : str
         Of the recording.
     score, audio : numpy.ndarray, shape (n_bins, n_frames), float32
     frame_rate : float
         Of both, in Hz.
     reference : Reference
+    views : tuple of (int, int)
+        First and last bin of each of the spectrograms that are stacked.
     """
 
     id: str
+    piece: str
     score: NDArray[np.float32]
     audio: NDArray[np.float32]
     frame_rate: float
     reference: Reference
+    views: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, recording: Recording, config: ModelConfig) -> Pair:
+    def of(cls, recording: Recording, config: ModelConfig, condition: str = "clean") -> Pair:
         """Read, render and analyse a recording and its score; its latency is taken out of the reference."""
         score = config.features(render(recording.score))
-        audio = config.features(recording.audio)
+        audio = config.features(apply_condition(recording.audio, condition, recording.id))
         truth = recording.reference
         truth = Reference(truth.score_times, truth.times + latency(recording.audio, truth.times))
-        return cls(recording.id, score.values, audio.values, audio.frame_rate, truth)
+        return cls(
+            recording.id,
+            recording.piece,
+            score.values,
+            audio.values,
+            audio.frame_rate,
+            truth,
+            tuple(config.bodies.values()),
+        )
 
     @property
     def is_long_enough(self) -> bool:
@@ -66,6 +81,8 @@ class Batch:
     Attributes
     ----------
     score, audio : numpy.ndarray, shape (n_crops, n_bins, CROP_FRAMES), float32
+    corridors : list of Corridor or None
+        For each crop, where its path may run; None if it holds too few onsets.
     offsets : numpy.ndarray, shape (n_crops, CROP_FRAMES, CROP_FRAMES), float32
         For each pair of a score frame (axis 1) and an audio frame (axis 2): seconds of performance between
         them; NaN for audio frames before the first or after the last onset, whose score time is not known;
@@ -74,35 +91,76 @@ class Batch:
 
     score: NDArray[np.float32]
     audio: NDArray[np.float32]
+    corridors: list[Corridor | None]
     offsets: NDArray[np.float32]
 
 
-def draw_batch(pairs: Sequence[Pair], n_crops: int, rng: np.random.Generator, augment: bool = True) -> Batch:
-    """Draw crops at random, longer recordings more often.
+def draw_batch(
+    pairs: Sequence[Pair],
+    shares: FloatArray,
+    n_crops: int,
+    rng: np.random.Generator,
+    augment: bool = True,
+) -> Batch:
+    """Draw crops at random.
 
     Parameters
     ----------
     pairs : sequence of Pair
         Long enough, see `Pair.is_long_enough`.
+    shares : numpy.ndarray, shape (n_pairs,)
+        How often each is drawn; see `shares_of`.
     n_crops : int
     rng : numpy.random.Generator
     augment : bool, optional
         Change the acoustics of the recording's side, see `change_acoustics`.
     """
-    lengths = np.array([pair.audio.shape[1] for pair in pairs], dtype=np.float64)
     crops = []
-    for i in rng.choice(len(pairs), size=n_crops, p=lengths / lengths.sum()):
-        score, audio, offsets = _draw_crop(pairs[i], rng)
-        crops.append(
-            (score, change_acoustics(audio, pairs[i].frame_rate, rng) if augment else audio, offsets)
-        )
-    scores, audios, offsets = (np.stack(parts) for parts in zip(*crops, strict=True))
-    return Batch(scores, audios, offsets.astype(np.float32))
+    for i in rng.choice(len(pairs), size=n_crops, p=shares):
+        score, audio, corridor, offsets = _draw_crop(pairs[i], rng)
+        if augment:
+            audio = np.concatenate(
+                [
+                    change_acoustics(audio[first:last], pairs[i].frame_rate, rng)
+                    for first, last in pairs[i].views
+                ]
+            )
+        crops.append((score, audio, corridor, offsets))
+    return Batch(
+        np.stack([crop[0] for crop in crops]),
+        np.stack([crop[1] for crop in crops]),
+        [crop[2] for crop in crops],
+        np.stack([crop[3] for crop in crops]).astype(np.float32),
+    )
+
+
+def shares_of(sources: Sequence[Sequence[Pair]]) -> FloatArray:
+    """Return how often to draw each pair of all sources, one after the other.
+
+    Within a source longer recordings are drawn more often; a source's share grows with the square root of
+    its length, so that hours of rendered music do not drown half an hour of a real piano.
+
+    Parameters
+    ----------
+    sources : sequence of sequence of Pair
+        None of them empty.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_pairs,)
+        They sum to 1.
+    """
+    shares = []
+    for pairs in sources:
+        frames = np.array([pair.audio.shape[1] for pair in pairs], dtype=np.float64)
+        shares.append(frames / np.sqrt(frames.sum()))
+    every = np.concatenate(shares)
+    return np.asarray(every / every.sum())
 
 
 def _draw_crop(
     pair: Pair, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32], FloatArray]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Corridor | None, FloatArray]:
     rate, played, written = pair.frame_rate, pair.played, pair.reference.score_times
     frames = np.arange(CROP_FRAMES)
     last = pair.audio.shape[1] - CROP_FRAMES
@@ -118,8 +176,32 @@ def _draw_crop(
     return (
         pair.score[:, start : start + CROP_FRAMES],
         pair.audio[:, begin : begin + CROP_FRAMES],
+        _corridor(pair, score_at, heard_at),
         offsets,
     )
+
+
+def _corridor(pair: Pair, score_at: FloatArray, heard_at: FloatArray) -> Corridor | None:
+    """Return where the path of a crop may run: near each onset, and anywhere between two of them."""
+    rate, played, written = pair.frame_rate, pair.played, pair.reference.score_times
+    inside = (written >= score_at[0]) & (written <= score_at[-1])
+    (k,) = np.nonzero(inside & (played >= heard_at[0]) & (played <= heard_at[-1]))
+    if k.size < 4:
+        return None
+    ends = k[[0, -1]]
+    i, i_end = np.rint((written[ends] - score_at[0]) * rate).astype(int).tolist()
+    j, j_end = np.rint((played[ends] - heard_at[0]) * rate).astype(int).tolist()
+    if i >= i_end or j >= j_end:
+        return None
+    half = 0.5 / rate
+    after = np.searchsorted(written, score_at - half).clip(0, written.size - 1)
+    before = (np.searchsorted(written, score_at + half) - 1).clip(0, written.size - 1)
+    on_onset = before >= after
+    earliest = played[np.where(on_onset, after, (after - 1).clip(0))] - _TOLERANCE_S
+    latest = played[np.where(on_onset, before, after)] + _TOLERANCE_S
+    first = np.ceil((earliest - heard_at[0]) * rate).astype(np.int64)
+    last = np.floor((latest - heard_at[0]) * rate).astype(np.int64) + 1
+    return Corridor((i, min(i_end, CROP_FRAMES - 1), j, min(j_end, CROP_FRAMES - 1)), first, last)
 
 
 def latency(audio: Audio, onsets: FloatArray) -> float:
@@ -176,21 +258,24 @@ def change_acoustics(
         knots = rng.normal(0.0, spread_db, n_knots)
         return np.asarray(np.interp(axis, np.linspace(0.0, 1.0, n_knots), knots))
 
-    power = 10.0 ** ((spectrogram.astype(np.float64) - 1.0) * 8.0)
+    power = np.exp((spectrogram - np.float32(1.0)) * np.float32(8.0 * np.log(10.0)))
     if rng.random() < 0.6:
         decay = 10.0 ** (-6.0 / (rng.uniform(0.2, 1.6) * frame_rate))
-        tail = lfilter([0.0, 5.0 * (1.0 - decay)], [1.0, -decay], power, axis=1)
-        power = power + rng.uniform(0.02, 0.3) * tail
+        forward = np.array([0.0, 5.0 * (1.0 - decay)], dtype=np.float32)
+        back = np.array([1.0, -decay], dtype=np.float32)
+        power = power + np.float32(rng.uniform(0.02, 0.5)) * lfilter(forward, back, power, axis=1)
     level = curve(int(rng.integers(3, 8)), 6.0)
     if rng.random() < 0.4:
         level -= rng.uniform(0.0, 40.0) * np.clip(1.0 - axis / rng.uniform(0.05, 0.33), 0.0, None)
     if rng.random() < 0.4:
         level -= np.minimum(60.0, rng.uniform(80.0, 500.0) * np.clip(axis - rng.uniform(0.5, 1.0), 0.0, None))
-    power = power * 10.0 ** (level[:, None] / 10.0)
+    power = power * (10.0 ** (level / 10.0)).astype(np.float32)[:, None]
     if rng.random() < 0.8:
         colour = 10.0 ** (curve(int(rng.integers(2, 5)), 8.0) / 10.0)
-        loudness = power.mean() * 10.0 ** (-rng.uniform(3.0, 45.0) / 10.0)
-        grain = rng.gamma(2.0, 0.5, power.shape)
-        power = power + loudness * (colour / colour.mean())[:, None] * grain
-    decibels = 10.0 * np.log10(power / power.max() + 1e-12)
-    return np.asarray(np.maximum(decibels / 80.0 + 1.0, 0.0), dtype=np.float32)
+        loudness = float(power.mean()) * 10.0 ** (-rng.uniform(3.0, 45.0) / 10.0)
+        # The power of noise in a bin is the mean of two exponential variables, drawn by their inverse.
+        uniform = np.maximum(rng.random((2, *power.shape), dtype=np.float32), np.float32(1e-12))
+        grain = np.float32(-0.5) * np.log(uniform[0] * uniform[1])
+        power = power + (loudness * colour / colour.mean()).astype(np.float32)[:, None] * grain
+    level_db = np.log(power / power.max() + np.float32(1e-12)) * np.float32(10.0 / np.log(10.0))
+    return np.asarray(np.maximum(level_db / np.float32(80.0) + np.float32(1.0), 0.0), dtype=np.float32)

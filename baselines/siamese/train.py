@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from align_bench.errors import DatasetError, UsageError
 from align_bench.features import Features
 from align_bench.metrics.onset_deviation import accuracy
 from align_bench.paths import dtw, path_to_alignment
-from align_bench.types import Recording
+from align_bench.types import FloatArray, Recording
 
 from .aligner import pick_device
 from .loss import crop_loss, pairwise_distance
 from .model import Encoder, ModelCard, ModelConfig, save_checkpoint
-from .patches import Pair, change_acoustics, draw_batch
+from .patches import Batch, Pair, draw_batch, shares_of
+from .path_loss import path_loss
 
 _TOLERANCES_S = (0.01, 0.025, 0.05, 0.1)
+_CONDITIONS = ("noise", "room", "old-record")
 _NOISE = 0.02
 """Validation scores this close are equal: a few recordings tell no finer, and the later step, at a lower
 learning rate, is then the better guess."""
@@ -35,7 +38,7 @@ class TrainingOptions:
 
     Attributes
     ----------
-    representation : {"cqt", "stft"}
+    representation : {"cqt", "stft", "cqt+mel"}
     steps : int
         At most; the learning rate falls to 0 over them.
     validate_every : int
@@ -48,6 +51,8 @@ class TrainingOptions:
         At its peak (AdamW, one cycle).
     margin : float
         Of the contrastive loss.
+    path_weight : float
+        Of `path_loss` beside the contrastive loss.
     hard : bool
         Prefer negatives that look alike or lie close by.
     augment : bool
@@ -62,6 +67,7 @@ class TrainingOptions:
     n_crops: int = 8
     learning_rate: float = 2e-3
     margin: float = 4.0
+    path_weight: float = 0.0
     hard: bool = True
     augment: bool = True
     seed: int = 0
@@ -135,13 +141,15 @@ def train(
     output: Path,
     options: TrainingOptions | None = None,
     *,
+    more: Sequence[Recording] = (),
     device: str = "auto",
     resume: bool = True,
 ) -> ModelCard:
     """Train an encoder and write its checkpoint.
 
     The best step and the binary threshold are chosen by aligning the validation recordings, as they are and
-    in changed acoustics. Interrupted runs go on from ``<output>.resume``, to the same result.
+    in one of the benchmark's acoustic conditions each. Interrupted runs go on from ``<output>.resume``, to
+    the same result.
 
     Parameters
     ----------
@@ -150,6 +158,8 @@ def train(
     output : pathlib.Path
         The safetensors file to write.
     options : TrainingOptions, optional
+    more : sequence of Recording, optional
+        To train on too, of another source: each source counts by the square root of its length.
     device : {"auto", "cpu", "cuda"}, optional
     resume : bool, optional
 
@@ -163,11 +173,16 @@ def train(
         If there is nothing to train or validate on, or a composition is on both sides.
     """
     options = options or TrainingOptions()
-    both = {r.piece for r in training} & {r.piece for r in validation}
+    both = {r.piece for r in (*training, *more)} & {r.piece for r in validation}
     if both:
         raise DatasetError(f"training and validation must share no composition, got {sorted(both)} in both.")
     config, chosen = ModelConfig.of(options.representation), pick_device(device)
-    pairs = [p for p in _prepared(training, config, "Reading training recordings") if p.is_long_enough]
+    sources = [
+        [p for p in _prepared(source, config, "Reading training recordings") if p.is_long_enough]
+        for source in (training, more)
+        if source
+    ]
+    pairs = [pair for source in sources for pair in source]
     held_back = _prepared(validation, config, "Reading validation recordings")
     if not pairs or not held_back:
         raise DatasetError(
@@ -180,9 +195,14 @@ def train(
     state = _State.begin(json.dumps(run), options, chosen)
     if resume and resume_file.is_file():
         state.restore(resume_file)
-    _optimise(state, pairs, _validation_set(held_back, options.seed), options, resume_file)
+    degraded = [
+        Pair.of(recording, config, condition)
+        for recording, condition in zip(validation, cycle(_CONDITIONS), strict=False)
+    ]
+    shares = shares_of([source for source in sources if source])
+    _optimise(state, pairs, shares, [*held_back, *degraded], options, resume_file)
     state.encoder.load_state_dict(state.best_weights)
-    card = _card(state, pairs, held_back, options)
+    card = _card(state, pairs, held_back, degraded, options)
     save_checkpoint(output, state.encoder, card)
     resume_file.unlink(missing_ok=True)
     return card
@@ -200,16 +220,10 @@ def _tracked(track: Callable[..., Any], items: Sequence[Recording], title: str) 
     return track(items, title, console=Console(stderr=True))
 
 
-def _validation_set(pairs: Sequence[Pair], seed: int) -> list[Pair]:
-    """Return the held-back pairs twice: as they are, and in other acoustics."""
-    rng = np.random.default_rng(seed)
-    changed = [replace(pair, audio=change_acoustics(pair.audio, pair.frame_rate, rng)) for pair in pairs]
-    return [*pairs, *changed]
-
-
 def _optimise(
     state: _State,
     pairs: Sequence[Pair],
+    shares: FloatArray,
     held_back: Sequence[Pair],
     options: TrainingOptions,
     resume_file: Path,
@@ -227,7 +241,12 @@ def _optimise(
         while state.step < options.steps and not _is_over(state, options):
             # A generator a step, so that a resumed run draws what an undisturbed one would.
             rng = np.random.default_rng([options.seed, state.step])
-            _step(state, pairs, options, rng)
+            _step(
+                state,
+                draw_batch(pairs, shares, options.n_crops, rng, options.augment),
+                options,
+                pairs[0].frame_rate,
+            )
             state.step += 1
             progress.update(bar, advance=1)
             if state.step % options.validate_every == 0 or state.step == options.steps:
@@ -245,8 +264,7 @@ def _is_over(state: _State, options: TrainingOptions) -> bool:
     return state.step - state.best_step >= options.patience * options.validate_every and bool(state.history)
 
 
-def _step(state: _State, pairs: Sequence[Pair], options: TrainingOptions, rng: np.random.Generator) -> None:
-    batch = draw_batch(pairs, options.n_crops, rng, options.augment)
+def _step(state: _State, batch: Batch, options: TrainingOptions, frame_rate: float) -> None:
     device = next(state.encoder.parameters()).device
     score, audio, offsets = (
         torch.from_numpy(np.ascontiguousarray(part)).to(device)
@@ -254,9 +272,13 @@ def _step(state: _State, pairs: Sequence[Pair], options: TrainingOptions, rng: n
     )
     state.encoder.train()
     distance = pairwise_distance(state.encoder(score), state.encoder(audio))
-    loss = crop_loss(distance, offsets, pairs[0].frame_rate, options.margin, options.hard)
+    loss = crop_loss(distance, offsets, frame_rate, options.margin, options.hard)
+    if options.path_weight > 0.0:
+        # At half the cost that aligning uses (D_w squared) a crop's second-best paths still count.
+        loss = loss + options.path_weight * path_loss(0.5 * distance.square(), batch.corridors)
     state.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(state.encoder.parameters(), 5.0)
     state.optimizer.step()
     state.schedule.step()
 
@@ -282,22 +304,35 @@ def _validate(encoder: Encoder, pairs: Sequence[Pair], threshold: float | None =
 
 
 def _card(
-    state: _State, pairs: Sequence[Pair], held_back: Sequence[Pair], options: TrainingOptions
+    state: _State,
+    pairs: Sequence[Pair],
+    held_back: Sequence[Pair],
+    degraded: Sequence[Pair],
+    options: TrainingOptions,
 ) -> ModelCard:
     """Choose the threshold of the binary variant, and write down what was done."""
     candidates = np.arange(0.3, 0.81, 0.1) * options.margin
-    noisy = _validation_set(held_back, options.seed)
-    binary = {float(t): _validate(state.encoder, noisy, float(t)) for t in candidates}
+    binary = {float(t): _validate(state.encoder, [*held_back, *degraded], float(t)) for t in candidates}
     threshold = max(binary, key=lambda t: binary[t]["precision"])
     return ModelCard(
         config=state.encoder.config,
         threshold=threshold,
-        trained_on=sorted(pair.id for pair in pairs),
-        validated_on=sorted(pair.id for pair in held_back),
-        training={**asdict(options), "best_step": state.best_step, "steps_run": state.step},
+        trained_on=_names(pairs),
+        validated_on=_names(held_back),
+        training={
+            **asdict(options),
+            "recordings": len(pairs),
+            "best_step": state.best_step,
+            "steps_run": state.step,
+        },
         validation={
             "distance": _validate(state.encoder, held_back),
-            "distance_other_acoustics": _validate(state.encoder, noisy[len(held_back) :]),
+            "distance_degraded": _validate(state.encoder, degraded),
             "binary": _validate(state.encoder, held_back, threshold),
         },
     )
+
+
+def _names(pairs: Sequence[Pair]) -> list[str]:
+    """Return ids and compositions: other performances of what was learnt are no test either."""
+    return sorted({name for pair in pairs for name in (pair.id, pair.piece)})

@@ -74,7 +74,8 @@ def test_the_command_trains_a_checkpoint_that_aligners_take(home: Path, tmp_path
     assert result.exit_code == 0, result.output
     assert "step 1 of 1, trained on 1 recordings; on 1 held-back ones" in result.output
     card = load_checkpoint(output)[1]
-    assert (card.trained_on, card.validated_on) == tuple([name] for name in MADE)
+    for name, names in zip(MADE, (card.trained_on, card.validated_on), strict=True):
+        assert name in names
     options = {"representation": "stft", "steps": 1, "seed": 7, "hard": False, "augment": False}
     assert card.training.items() >= options.items()
     assert SiameseSTFTDistance(checkpoint=str(output)).trained_on == card.trained_on
@@ -84,7 +85,7 @@ def test_the_command_trains_a_checkpoint_that_aligners_take(home: Path, tmp_path
     ("arguments", "message"),
     [
         (["--negatives", "soft"], "negatives must be one of hard, plain, got 'soft'"),
-        (["--representation", "mel"], "representation must be one of cqt, stft, got 'mel'"),
+        (["--representation", "mel"], "representation must be one of cqt, cqt+mel, stft, got 'mel'"),
         (["--steps", "0"], "steps must be > 0, got 0"),
         (["--device", "tpu"], "device must be one of auto, cpu, cuda, got 'tpu'"),
         (["--dataset", "demo"], "split must be None for demo"),

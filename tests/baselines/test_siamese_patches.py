@@ -14,6 +14,7 @@ from align_bench_baselines.siamese.patches import (
     change_acoustics,
     draw_batch,
     latency,
+    shares_of,
 )
 
 from align_bench.types import Recording, Reference
@@ -30,14 +31,20 @@ def numbered(n_frames: int) -> np.ndarray:
     return np.tile(np.arange(n_frames, dtype=np.float32) * FRAME, (3, 1))
 
 
+def made(name: str, n_score: int, n_audio: int, reference: Reference, sign: int = 1) -> Pair:
+    return Pair(
+        name, name, sign * numbered(n_score), sign * numbered(n_audio), RATE, reference, ((0, 2), (2, 3))
+    )
+
+
 @pytest.fixture
 def pair() -> Pair:
     onsets = np.linspace(0.2, 15.0, 30)
-    return Pair("one", numbered(N_SCORE), numbered(N_AUDIO), RATE, Reference(onsets, SLOPE * onsets + DELAY))
+    return made("one", N_SCORE, N_AUDIO, Reference(onsets, SLOPE * onsets + DELAY))
 
 
 def draw(pair: Pair, seed: int, n_crops: int = 4, augment: bool = False) -> Batch:
-    return draw_batch([pair], n_crops, np.random.default_rng(seed), augment)
+    return draw_batch([pair], np.ones(1), n_crops, np.random.default_rng(seed), augment)
 
 
 def test_shapes(pair: Pair):
@@ -102,10 +109,38 @@ def test_only_the_recording_is_augmented(pair: Pair):
 
 
 def test_longer_recordings_are_drawn_more_often(pair: Pair):
-    short = Pair("short", -numbered(N_SCORE), -numbered(N_AUDIO // 3), RATE, pair.reference)
-    batch = draw_batch([pair, short], 400, np.random.default_rng(0), augment=False)
+    short = made("short", N_SCORE, N_AUDIO // 3, pair.reference, sign=-1)
+    shares = shares_of([[pair, short]])
+    batch = draw_batch([pair, short], shares, 400, np.random.default_rng(0), augment=False)
     share = float((batch.audio[:, 0, -1] > 0).mean())
     assert share == pytest.approx(0.75, abs=0.07)  # three standard deviations of a binomial
+
+
+def test_a_source_counts_by_the_square_root_of_its_length(pair: Pair):
+    long = made("long", N_SCORE, 4 * N_AUDIO, pair.reference)
+    shares = shares_of([[pair], [long, long, long, long]])
+    np.testing.assert_allclose(shares, [1 / 5, 1 / 5, 1 / 5, 1 / 5, 1 / 5])
+
+
+def test_the_corridor_holds_the_true_path_and_is_narrow_at_onsets(pair: Pair):
+    n_found = 0
+    for seed in range(20):
+        batch = draw(pair, seed)
+        for score, audio, corridor in zip(batch.score, batch.audio, batch.corridors, strict=True):
+            assert corridor is not None
+            written, heard = (side[0].astype(np.float64) / FRAME / RATE for side in (score, audio))
+            i, i_end, j, j_end = corridor.box
+            for frame, at in ((i, j), (i_end, j_end)):  # the box reaches from an onset to an onset
+                assert abs(SLOPE * written[frame] + DELAY - heard[at]) < 1.2 / RATE * SLOPE
+                assert np.abs(pair.reference.score_times - written[frame]).min() <= 0.51 / RATE
+            for onset, played in zip(pair.reference.score_times, pair.reference.times, strict=True):
+                frame = round((onset - written[0]) * RATE)
+                if i < frame < i_end:
+                    allowed = heard[corridor.first[frame] : corridor.last[frame]]
+                    assert 2 <= allowed.size <= 3
+                    assert np.abs(allowed - played).max() <= 0.0221
+                    n_found += 1
+    assert n_found > 100
 
 
 @pytest.mark.parametrize(
@@ -114,7 +149,7 @@ def test_longer_recordings_are_drawn_more_often(pair: Pair):
 )
 def test_a_pair_must_hold_a_crop(n_score: int, n_audio: int, enough: bool):
     reference = Reference([0.1, 4.0], [0.1, 4.0])
-    pair = Pair("a", numbered(n_score), numbered(n_audio), RATE, reference)
+    pair = made("a", n_score, n_audio, reference)
     assert pair.is_long_enough is enough
     if enough and n_score == n_audio:
         assert draw(pair, 0).score.shape[2] == CROP_FRAMES
@@ -122,12 +157,12 @@ def test_a_pair_must_hold_a_crop(n_score: int, n_audio: int, enough: bool):
 
 def test_played_ascends_where_rolled_chords_step_back():
     reference = Reference([0.0, 1.0, 2.0, 3.0], [0.5, 1.6, 1.5, 3.0])
-    played = Pair("a", numbered(300), numbered(300), RATE, reference).played
+    played = made("a", 300, 300, reference).played
     np.testing.assert_allclose(played, [0.5, 1.6, 1.6, 3.0], atol=1e-6)
     assert (np.diff(played) > 0).all()
 
 
-@pytest.mark.parametrize("representation", ["cqt", "stft"])
+@pytest.mark.parametrize("representation", ["cqt", "stft", "cqt+mel"])
 def test_a_recording_becomes_a_pair(to_train_on: list[Recording], representation: str):
     recording, config = to_train_on[0], ModelConfig.of(representation)
     pair = Pair.of(recording, config)
