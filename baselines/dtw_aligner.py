@@ -86,9 +86,11 @@ class DTWAligner(ABC):
         """Align a score with a recording; see `align_bench.aligners.base.Aligner`."""
         x, y = self._score_features(score), self.features(audio)
         rendering = describe(synthesiser=self.synthesiser)
-        path = self._path(x, y)
-        alignment = path_to_alignment(path, x.frame_rate, y.frame_rate, {"rendering": rendering})
+        alignment = self._time_map(x, y, {"rendering": rendering})
         return Alignment(alignment.score_times - LEAD_IN_S, alignment.audio_times, alignment.info)
+
+    def _time_map(self, x: Features, y: Features, info: dict[str, Any]) -> Alignment:
+        return path_to_alignment(self._path(x, y), x.frame_rate, y.frame_rate, info)
 
     def _path(self, x: Features, y: Features) -> Path:
         if self.decoder == "fastdtw":

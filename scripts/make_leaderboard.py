@@ -2,7 +2,8 @@
 
 Runs every aligner, and the four Siamese variants with fastdtw as the paper has it, on the demo set and on
 each folder given; keeps the records in ``leaderboard/results``; writes ``leaderboard/tables.md`` and the demo
-table of the README from them. ``--tables-only`` writes the pages from the records that are there.
+table of the README from them. ``--aligner`` measures only the aligners named, ``--condition`` the folders in
+other acoustics, with the aligners of `IN_CONDITIONS`; ``--tables-only`` writes the pages from the records.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from align_bench.leaderboard import leaderboard, table1
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "leaderboard" / "results"
+IN_CONDITIONS = ("chroma-dtw", "flux-dtw", "siamese-cqt-distance", "siamese-robust")
 BEGIN, END = "<!-- demo table: begin -->", "<!-- demo table: end -->"
 
 
@@ -26,9 +28,11 @@ def aligners() -> list[tuple[str, dict[str, str]]]:
     return [*((name, {}) for name in names), *((name, {"decoder": "fastdtw"}) for name in paper)]
 
 
-def measure(dataset: str | Path) -> None:
-    """Run all aligners on one dataset and keep the records, without the onsets of other people's data."""
-    align_bench.run(aligners(), dataset, output=RESULTS)
+def measure(dataset: str | Path, only: list[str], conditions: list[str]) -> None:
+    """Run aligners on one dataset and keep the records, without the onsets of other people's data."""
+    everyone = [(name, {}) for name in IN_CONDITIONS] if conditions else aligners()
+    specs = [(name, {}) for name in only] or everyone
+    align_bench.run(specs, dataset, output=RESULTS, conditions=conditions, oracle=not only)
     for onsets in RESULTS.glob("*/*.onsets"):
         shutil.rmtree(onsets)
     for rest in [*RESULTS.glob("*/*.log"), *RESULTS.glob("*/.*.lock")]:
@@ -52,9 +56,13 @@ def write_pages() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, help="directories of recordings")
+    parser.add_argument("--aligner", action="append", default=[], help="only this one; repeatable")
+    parser.add_argument(
+        "--condition", type=lambda names: names.split(","), default=[], help="separated by commas"
+    )
     parser.add_argument("--tables-only", action="store_true")
     arguments = parser.parse_args()
     if not arguments.tables_only:
-        for dataset in ["demo", *arguments.folders]:
-            measure(dataset)
+        for dataset in [*([] if arguments.condition else ["demo"]), *arguments.folders]:
+            measure(dataset, arguments.aligner, arguments.condition)
     write_pages()

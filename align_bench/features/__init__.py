@@ -2,9 +2,18 @@
 
 from align_bench.features.base import Features
 from align_bench.features.chroma import chroma_cqt
-from align_bench.features.spectral import log_cqt, log_mel, log_stft, with_onsets
+from align_bench.features.spectral import log_cqt, log_cqt_mel, log_mel, log_stft, with_onsets
 
 REVISION = 1
 """Raised when a feature changes, so that features of old revisions are not taken from a cache."""
 
-__all__ = ["REVISION", "Features", "chroma_cqt", "log_cqt", "log_mel", "log_stft", "with_onsets"]
+__all__ = [
+    "REVISION",
+    "Features",
+    "chroma_cqt",
+    "log_cqt",
+    "log_cqt_mel",
+    "log_mel",
+    "log_stft",
+    "with_onsets",
+]

@@ -61,8 +61,30 @@ def log_stft(audio: Audio) -> Features:
     return Features(_decibels(magnitude), SAMPLE_RATE / STFT_HOP)
 
 
-def log_mel(audio: Audio) -> Features:
-    """Mel spectrogram, 96 bands from 30 Hz, hop 23.2 ms.
+def log_mel(audio: Audio, window: int = STFT_WINDOW, hop: int = MEL_HOP) -> Features:
+    """Mel spectrogram, 96 bands from 30 Hz, by default with a 93 ms Hann window and a hop of 23.2 ms.
+
+    Parameters
+    ----------
+    audio : Audio
+    window, hop : int, optional
+        Samples at 22,050 Hz.
+
+    Returns
+    -------
+    Features
+        ``values`` of shape (96, n_frames): decibels, from 80 dB below the maximum (0) to the maximum (1).
+    """
+    power = np.square(stft(audio.resampled(SAMPLE_RATE).samples, window, hop))
+    with one_thread():
+        magnitude = np.sqrt(mel_filters(SAMPLE_RATE, window, MEL_BINS, 30.0) @ power)
+    return Features(_decibels(magnitude), SAMPLE_RATE / hop)
+
+
+def log_cqt_mel(audio: Audio) -> Features:
+    """Constant-Q spectrogram above a mel spectrogram with a short window: pitch and time, both sharp.
+
+    The mel bands reach up to 11 kHz, where hammers are heard, and their window is 46 ms.
 
     Parameters
     ----------
@@ -71,12 +93,11 @@ def log_mel(audio: Audio) -> Features:
     Returns
     -------
     Features
-        ``values`` of shape (96, n_frames): decibels, from 80 dB below the maximum (0) to the maximum (1).
+        ``values`` of shape (84 + 96, n_frames), each part scaled as in `log_cqt`; hop 20.3 ms.
     """
-    power = np.square(stft(audio.resampled(SAMPLE_RATE).samples, STFT_WINDOW, MEL_HOP))
-    with one_thread():
-        magnitude = np.sqrt(mel_filters(SAMPLE_RATE, STFT_WINDOW, MEL_BINS, 30.0) @ power)
-    return Features(_decibels(magnitude), SAMPLE_RATE / MEL_HOP)
+    audio = audio.resampled(SAMPLE_RATE)
+    parts = log_cqt(audio).values, log_mel(audio, window=1024, hop=CQT_HOP).values
+    return Features(np.concatenate(parts), SAMPLE_RATE / CQT_HOP)
 
 
 def with_onsets(features: Features, weight: float = 1.0) -> Features:

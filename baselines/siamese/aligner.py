@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from align_bench.errors import UsageError, unknown_name
 from align_bench.features import Features
 from align_bench.paths import TieRule
+from align_bench.similarity import Metric
 from align_bench.types import Audio
 
 from ..dtw_aligner import DTWAligner
@@ -40,9 +41,9 @@ class Siamese(DTWAligner):
         ``"auto"`` takes a GPU where there is one.
     """
 
-    representation: ClassVar[str]
+    network: ClassVar[str]  # which of the shipped ones
     binary: ClassVar[bool]
-    metric = "euclidean"
+    metric: ClassVar[Metric] = "euclidean"
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class Siamese(DTWAligner):
         super().__init__(decoder, radius, tie_rule, synthesiser)
         self.checkpoint = checkpoint
         self.device = device
-        path = Path(checkpoint) if checkpoint else shipped_checkpoint(self.representation)
+        path = Path(checkpoint) if checkpoint else shipped_checkpoint(self.network)
         self._device = pick_device(device)
         self._encoder, card, self.checkpoint_sha256 = _load(path, self._device)
         self.trained_on = card.trained_on
@@ -74,30 +75,30 @@ class Siamese(DTWAligner):
 class SiameseSTFTBinary(Siamese):
     """STFT patches; a frame pair costs 1 where the network labels it dissimilar, else 0."""
 
-    name, representation, binary = "siamese-stft-binary", "stft", True
+    name, network, binary = "siamese-stft-binary", "stft", True
 
 
 class SiameseSTFTDistance(Siamese):
     """STFT patches; a frame pair costs its distance D_w."""
 
-    name, representation, binary = "siamese-stft-distance", "stft", False
+    name, network, binary = "siamese-stft-distance", "stft", False
 
 
 class SiameseCQTBinary(Siamese):
     """CQT patches; a frame pair costs 1 where the network labels it dissimilar, else 0."""
 
-    name, representation, binary = "siamese-cqt-binary", "cqt", True
+    name, network, binary = "siamese-cqt-binary", "cqt", True
 
 
 class SiameseCQTDistance(Siamese):
     """CQT patches; a frame pair costs its distance D_w: the best of the paper's four."""
 
-    name, representation, binary = "siamese-cqt-distance", "cqt", False
+    name, network, binary = "siamese-cqt-distance", "cqt", False
 
 
-def shipped_checkpoint(representation: str) -> Path:
+def shipped_checkpoint(network: str) -> Path:
     """Return the path of the checkpoint that comes with the package."""
-    return Path(str(files(f"{__package__}.checkpoints") / f"siamese-{representation}.safetensors"))
+    return Path(str(files(f"{__package__}.checkpoints") / f"siamese-{network}.safetensors"))
 
 
 def pick_device(device: str) -> str:

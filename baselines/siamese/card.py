@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from align_bench.errors import InvalidInputError, unknown_name
-from align_bench.features import Features, log_cqt, log_stft
+from align_bench.features import Features, log_cqt, log_cqt_mel, log_stft
 from align_bench.types import Audio
 
-REPRESENTATIONS = {"cqt": log_cqt, "stft": log_stft}
+REPRESENTATIONS = {"cqt": log_cqt, "stft": log_stft, "cqt+mel": log_cqt_mel}
 CARD_VERSION = 1
 
 Weights = dict[str, NDArray[np.float32]]
@@ -29,9 +29,12 @@ class ModelConfig:
 
     Attributes
     ----------
-    representation : {"cqt", "stft"}
+    representation : {"cqt", "stft", "cqt+mel"}
     n_bins : int
         Of the representation.
+    views : tuple of int
+        Bins of each of the spectrograms that the representation stacks; each has convolutions of its own.
+        Empty: there is one.
     frequency_stride : int
         Of the first layer: 2 for the CQT, 4 for the finer STFT.
     channels : int
@@ -44,6 +47,7 @@ class ModelConfig:
 
     representation: str = "cqt"
     n_bins: int = 84
+    views: tuple[int, ...] = ()
     frequency_stride: int = 2
     channels: int = 16
     n_dims: int = 32
@@ -56,7 +60,18 @@ class ModelConfig:
             return cls("cqt", n_bins=84, frequency_stride=2)
         if representation == "stft":
             return cls("stft", n_bins=384, frequency_stride=4)
+        if representation == "cqt+mel":
+            return cls("cqt+mel", n_bins=180, views=(84, 96), frequency_stride=2)
         raise unknown_name("representation", representation, REPRESENTATIONS)
+
+    @property
+    def bodies(self) -> dict[str, tuple[int, int]]:
+        """First and last bin of each view, by the name of its convolutions."""
+        ends = np.cumsum(self.views or (self.n_bins,))
+        return {
+            f"body{k or ''}": (int(end - n), int(end))
+            for k, (n, end) in enumerate(zip(self.views or (self.n_bins,), ends, strict=True))
+        }
 
     def features(self, audio: Audio) -> Features:
         """Return the spectrogram that the network reads, shape (n_bins, n_frames)."""
@@ -73,9 +88,9 @@ class ModelCard:
     threshold : float
         Distance D_w above which a pair of frames is labelled dissimilar; chosen on validation recordings.
     trained_on : list of str
-        Recording ids; aligning these, or other recordings of the same compositions, is no test.
+        Recording ids and compositions; aligning any recording of these is no test.
     validated_on : list of str
-        Recording ids that chose the epoch and the threshold.
+        Recording ids and compositions that chose the epoch and the threshold.
     training : dict
         Seed, steps, and the other options of the training command.
     validation : dict
@@ -126,7 +141,9 @@ def read_checkpoint(
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
         if document.pop("card_version") != CARD_VERSION:
             raise ValueError("its card is of another version")
-        card = ModelCard(**{**document, "config": ModelConfig(**document["config"])})
+        config = ModelConfig(**document["config"])
+        config = replace(config, views=tuple(config.views))
+        card = ModelCard(**{**document, "config": config})
         model = build(card.config, weights)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise InvalidInputError(

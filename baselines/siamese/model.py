@@ -33,18 +33,21 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         n = config.channels
-        self.body = nn.Sequential(
-            *_conv(2, n, (5, 3), frequency_stride=config.frequency_stride),
-            *([nn.MaxPool2d((2, 1))] if config.n_bins > 128 else []),
-            *_conv(n, 2 * n, (3, 3)),
-            nn.MaxPool2d((2, 1)),
-            *_conv(2 * n, 2 * n, (3, 3)),
-            nn.MaxPool2d((2, 1)),
-        )
-        with torch.no_grad():
-            height = self.body(torch.zeros(1, 2, config.n_bins, 1)).shape[2]
+        n_maps = 0
+        for name, (first, last) in config.bodies.items():
+            body = nn.Sequential(
+                *_conv(2, n, (5, 3), frequency_stride=config.frequency_stride),
+                *([nn.MaxPool2d((2, 1))] if last - first > 128 else []),
+                *_conv(n, 2 * n, (3, 3)),
+                nn.MaxPool2d((2, 1)),
+                *_conv(2 * n, 2 * n, (3, 3)),
+                nn.MaxPool2d((2, 1)),
+            )
+            self.add_module(name, body)
+            with torch.no_grad():
+                n_maps += 2 * n * body(torch.zeros(1, 2, last - first, 1)).shape[2]
         self.head = nn.Sequential(
-            nn.Conv1d(2 * n * height, 4 * n, 3, padding=1, bias=False),
+            nn.Conv1d(n_maps, 4 * n, 3, padding=1, bias=False),
             nn.BatchNorm1d(4 * n),
             nn.ReLU(),
             nn.Conv1d(4 * n, config.n_dims, 3, padding=1),
@@ -53,8 +56,12 @@ class Encoder(nn.Module):
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Embed every frame."""
         rise = torch.relu(torch.diff(spectrogram, dim=2, prepend=spectrogram[:, :, :1]))
-        maps: Tensor = self.body(torch.stack([spectrogram, self.config.onset_gain * rise], dim=1))
-        embeddings: Tensor = self.head(maps.flatten(1, 2))
+        both = torch.stack([spectrogram, self.config.onset_gain * rise], dim=1)
+        maps = [
+            self.get_submodule(name)(both[:, :, first:last]).flatten(1, 2)
+            for name, (first, last) in self.config.bodies.items()
+        ]
+        embeddings: Tensor = self.head(torch.cat(maps, dim=1))
         return embeddings
 
     def embed(self, features: Features) -> Features:

@@ -46,19 +46,18 @@ class Network:
     def __init__(self, config: ModelConfig, weights: Weights) -> None:
         self.config = config
         n = config.channels
-        pools_first = config.n_bins > 128
-        second, third = (4, 8) if pools_first else (3, 7)
-        layers = ((0, 2, n, 5, pools_first), (second, n, 2 * n, 3, True), (third, 2 * n, 2 * n, 3, True))
-        self._layers = [
-            (*_folded(weights, f"body.{at}", f"body.{at + 1}", (n_out, n_in, height, 3)), height, pools)
-            for at, n_in, n_out, height, pools in layers
-        ]
-        rows = 1 + (config.n_bins - 1) // config.frequency_stride
-        for *_, pools in self._layers:
-            rows = rows // 2 if pools else rows
-        hidden, bias = _folded(weights, "head.0", "head.1", (4 * n, 2 * n * rows, 3))
+        self._bodies = {
+            bins: _Body(config, weights, name, bins[1] - bins[0]) for name, bins in config.bodies.items()
+        }
+        n_maps = 2 * n * sum(body.n_rows for body in self._bodies.values())
+        hidden, bias = _folded(weights, "head.0", "head.1", (4 * n, n_maps, 3))
         # torch flattens channels before rows, here they come after.
-        hidden = hidden.reshape(3, 2 * n, rows, 4 * n).swapaxes(1, 2).reshape(-1, 4 * n)
+        places, at = [], 0
+        for body in self._bodies.values():
+            place = at + np.arange(2 * n * body.n_rows).reshape(2 * n, body.n_rows)
+            places.append(place.T.ravel())
+            at += place.size
+        hidden = hidden.reshape(3, n_maps, 4 * n)[:, np.concatenate(places)].reshape(-1, 4 * n)
         last = _checked(weights, "head.3.weight", (config.n_dims, 4 * n, 3))
         self._head = [
             (np.ascontiguousarray(hidden), bias),
@@ -83,18 +82,39 @@ class Network:
 
     def _embed(self, values: Frames) -> Frames:
         rise = np.maximum(np.diff(values, axis=1, prepend=values[:, :1]), 0.0)
-        maps = np.stack([values, np.float32(self.config.onset_gain) * rise], axis=2)
-        stride = self.config.frequency_stride
+        both = np.stack([values, np.float32(self.config.onset_gain) * rise], axis=2)
+        frames = np.concatenate([body(both[a:b]) for (a, b), body in self._bodies.items()], axis=1)
+        (hidden, bias), (last, last_bias) = self._head
+        frames = np.maximum(_beside(frames) @ hidden + bias, 0.0)
+        return np.asarray((_beside(frames) @ last + last_bias).T, dtype=np.float32)
+
+
+class _Body:
+    """The convolutions over one spectrogram: (n_bins, n_frames, 2) to (n_frames, n_rows * n_channels)."""
+
+    def __init__(self, config: ModelConfig, weights: Weights, name: str, n_bins: int) -> None:
+        n = config.channels
+        pools_first = n_bins > 128
+        second, third = (4, 8) if pools_first else (3, 7)
+        layers = ((0, 2, n, 5, pools_first), (second, n, 2 * n, 3, True), (third, 2 * n, 2 * n, 3, True))
+        self._layers = [
+            (*_folded(weights, f"{name}.{at}", f"{name}.{at + 1}", (n_out, n_in, height, 3)), height, pools)
+            for at, n_in, n_out, height, pools in layers
+        ]
+        self._stride = config.frequency_stride
+        self.n_rows = 1 + (n_bins - 1) // config.frequency_stride
+        for *_, pools in self._layers:
+            self.n_rows = self.n_rows // 2 if pools else self.n_rows
+
+    def __call__(self, maps: Maps) -> Frames:
+        stride = self._stride
         for kernel, bias, height, pools in self._layers:
             maps = _convolve(maps, kernel, bias, height, stride)
             if pools:
                 even = maps[: maps.shape[0] // 2 * 2]
                 maps = np.maximum(even[::2], even[1::2])
             stride = 1
-        frames = maps.swapaxes(0, 1).reshape(maps.shape[1], -1)
-        (hidden, bias), (last, last_bias) = self._head
-        frames = np.maximum(_beside(frames) @ hidden + bias, 0.0)
-        return np.asarray((_beside(frames) @ last + last_bias).T, dtype=np.float32)
+        return maps.swapaxes(0, 1).reshape(maps.shape[1], -1)
 
 
 def in_chunks(embed: Callable[[Frames], Frames], features: Features, n_frames: int) -> Features:

@@ -36,9 +36,9 @@ REPRESENTATIONS = ["cqt", "stft"]
 @pytest.mark.parametrize("variant", FOUR)
 def test_the_shipped_checkpoint_is_taken(variant: type[SiameseCQTDistance]):
     aligner = variant()
-    path = shipped_checkpoint(variant.representation)
+    path = shipped_checkpoint(variant.network)
     card = load_checkpoint(path)[1]
-    assert path.name == f"siamese-{variant.representation}.safetensors"
+    assert path.name == f"siamese-{variant.network}.safetensors"
     assert aligner.checkpoint == ""
     assert aligner.checkpoint_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert aligner.trained_on == card.trained_on
@@ -49,7 +49,7 @@ def test_the_shipped_checkpoint_is_taken(variant: type[SiameseCQTDistance]):
 def test_ones_own_checkpoint_is_taken(variant: type[SiameseCQTDistance], checkpoint: Path):
     aligner = variant(checkpoint=str(checkpoint), device="cpu")
     description = describe(Plan(instance=aligner), aligner)
-    assert description.trained_on == ["recording 0", "recording 1"]
+    assert description.trained_on == ["piece 0", "piece 1", "recording 0", "recording 1"]
     assert description.checkpoint_sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     assert description.parameters["checkpoint"] == str(checkpoint)
 

@@ -26,7 +26,7 @@ from align_bench.types import Audio
 
 # The patch of frame k: k - 6 (for the difference at k - 5) to k + 5.
 BEFORE, AFTER = 6, 5
-each_representation = pytest.mark.parametrize("representation", ["cqt", "stft"])
+each_representation = pytest.mark.parametrize("representation", ["cqt", "stft", "cqt+mel"])
 
 
 def lively_encoder(representation: str, seed: int = 0) -> Encoder:
@@ -58,7 +58,8 @@ def test_the_configuration_fits_the_features(representation: str, noise_burst: A
 
 def test_an_unknown_representation_is_refused():
     with pytest.raises(
-        UsageError, match=r"representation must be one of cqt, stft, got 'qt'\. Did you mean 'cqt'\?"
+        UsageError,
+        match=r"must be one of cqt, cqt\+mel, stft, got 'qt'\. Did you mean 'cqt'\?",
     ):
         ModelConfig.of("qt")
 

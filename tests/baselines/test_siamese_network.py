@@ -27,6 +27,7 @@ from align_bench.types import Recording
 CONFIGS = {
     "cqt": ModelConfig.of("cqt"),
     "stft": ModelConfig.of("stft"),
+    "cqt+mel": ModelConfig.of("cqt+mel"),
     "odd": ModelConfig("cqt", n_bins=61, frequency_stride=1, channels=5, n_dims=7, onset_gain=1.5),
     "wide": ModelConfig("stft", n_bins=151, frequency_stride=3, channels=4, n_dims=9),
 }
@@ -68,7 +69,7 @@ def test_numpy_embeds_as_torch_does(name: str, n_frames: int, tmp_path: Path):
     assert theirs.std() > 0.01
 
 
-@pytest.mark.parametrize("representation", ["cqt", "stft"])
+@pytest.mark.parametrize("representation", ["cqt", "stft", "robust"])
 def test_the_shipped_networks_embed_as_in_torch(representation: str):
     path = shipped_checkpoint(representation)
     encoder, network = load_checkpoint(path)[0], read_checkpoint(path, Network)[0]
