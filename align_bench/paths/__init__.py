@@ -1,4 +1,4 @@
-"""Cost or embeddings -> path -> time map: exact DTW (also in bounded memory), multi-scale DTW, ``fastdtw``.
+"""Cost or embeddings -> path -> time map: exact DTW (also in bounded memory), multi-scale DTW, ``fastdtw``, and DTW with jumps.
 
 Conventions
 -----------
@@ -13,8 +13,18 @@ from __future__ import annotations
 
 from align_bench.paths.exact import dtw, dtw_matrix
 from align_bench.paths.fast import fast_dtw
+from align_bench.paths.jumps import jump_dtw
 from align_bench.paths.multiscale import multiscale_dtw
 from align_bench.paths.path import Path, TieRule
 from align_bench.paths.timing import path_to_alignment
 
-__all__ = ["Path", "TieRule", "dtw", "dtw_matrix", "fast_dtw", "multiscale_dtw", "path_to_alignment"]
+__all__ = [
+    "Path",
+    "TieRule",
+    "dtw",
+    "dtw_matrix",
+    "fast_dtw",
+    "jump_dtw",
+    "multiscale_dtw",
+    "path_to_alignment",
+]
