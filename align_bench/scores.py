@@ -21,6 +21,7 @@ from typing import Any
 from xml.parsers import expat
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from align_bench.errors import InvalidInputError
 from align_bench.midi import check_duration, read_midi, reason
@@ -65,11 +66,11 @@ def load_score(path: str | Path, *, unfold_repeats: bool = False) -> Score:
         )
     if suffix in MIDI_SUFFIXES:
         return read_midi(read_file(path), str(path)).score()
-    notes, tempo = load_notation(path, unfold_repeats=unfold_repeats)
-    return lay_out(notes, tempo, str(path))
+    notes, tempo, boundaries = load_notation(path, unfold_repeats=unfold_repeats)
+    return lay_out(notes, tempo, str(path), boundaries)
 
 
-def load_notation(path: Path, *, unfold_repeats: bool = False) -> tuple[FloatArray, float]:
+def load_notation(path: Path, *, unfold_repeats: bool = False) -> tuple[FloatArray, float, FloatArray]:
     """Read the notes of a MusicXML or kern score.
 
     Parameters
@@ -83,6 +84,8 @@ def load_notation(path: Path, *, unfold_repeats: bool = False) -> tuple[FloatArr
         Onset and offset in quarter notes from the beginning of the first bar, and MIDI note number.
     tempo : float
         Quarter notes a minute.
+    boundaries : numpy.ndarray, shape (n_boundaries,)
+        Where repeats, voltas, double bars and the like stand, in quarter notes.
 
     Raises
     ------
@@ -101,7 +104,13 @@ def load_notation(path: Path, *, unfold_repeats: bool = False) -> tuple[FloatArr
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # partitura comments on slurs and beams, which we do not use
             score = partitura.load_kern(str(path)) if kern else partitura.load_musicxml(io.BytesIO(data))
-            rows = [row for part in score.parts for row in _part_notes(partitura, part, unfold_repeats)]
+            if kern:
+                _add_kern_repeats(partitura, score, data)
+            rows, boundaries = [], set()
+            for part in score.parts:
+                part_notes, part_boundaries = _part_notes(partitura, part, unfold_repeats)
+                rows += part_notes
+                boundaries.update(part_boundaries)
             tempo = _tempo(partitura, score)
     except Exception as error:  # partitura raises whatever its parsers meet
         raise InvalidInputError(
@@ -115,14 +124,16 @@ def load_notation(path: Path, *, unfold_repeats: bool = False) -> tuple[FloatArr
             f"tempo must be {TEMPO_RANGE[0]:g} to {TEMPO_RANGE[1]:g} quarter notes a minute, "
             f"got {tempo:g} ({path})."
         )
-    return np.array(rows, dtype=np.float64), tempo
+    return np.array(rows, dtype=np.float64), tempo, np.array(sorted(boundaries), dtype=np.float64)
 
 
-def lay_out(notes: FloatArray, tempo: float, name: str) -> Score:
-    """Return notes in quarters, shape (n_notes, 3) as from `load_notation`, at one tempo."""
+def lay_out(notes: FloatArray, tempo: float, name: str, boundaries: ArrayLike = ()) -> Score:
+    """Return notes and boundaries in quarters, as from `load_notation`, at one tempo."""
     times = notes[:, :2] * (60.0 / tempo)
     check_duration(float(times.max()), name)
-    return Score(times[:, 0], times[:, 1], notes[:, 2].astype(np.int64), np.full(len(notes), VELOCITY), name)
+    pitches, velocities = notes[:, 2].astype(np.int64), np.full(len(notes), VELOCITY)
+    signs = np.asarray(boundaries, dtype=np.float64) * (60.0 / tempo)
+    return Score(times[:, 0], times[:, 1], pitches, velocities, name, signs)
 
 
 def _tempo(partitura: Any, score: Any) -> float:
@@ -134,22 +145,26 @@ def _tempo(partitura: Any, score: Any) -> float:
     return float(partitura.utils.music.to_quarter_tempo(first.unit or "q", first.bpm))
 
 
-def _part_notes(partitura: Any, part: Any, unfold_repeats: bool) -> list[tuple[float, float, int]]:
-    """Return (onset, offset, pitch) of the notes of a part, in quarter notes from its beginning."""
+def _part_notes(
+    partitura: Any, part: Any, unfold_repeats: bool
+) -> tuple[list[tuple[float, float, int]], list[float]]:
+    """Return (onset, offset, pitch) of the notes of a part, and its boundaries, in quarters from its beginning."""
     score = partitura.score
     notes = [n for n in part.notes_tied if not isinstance(n, score.GraceNote) and hasattr(n, "midi_pitch")]
     if not notes:
-        return []
+        return [], []
     begin = float(part.quarter_map(part.first_point.t))
     on = np.asarray(part.quarter_map([n.start.t for n in notes]), dtype=np.float64) - begin
     off = np.asarray(part.quarter_map([n.end_tied.t for n in notes]), dtype=np.float64) - begin
     pitches = [int(n.midi_pitch) for n in notes]
+    signs = np.asarray(part.quarter_map(_boundaries(score, part)), dtype=np.float64) - begin
     if not unfold_repeats:
-        return list(zip(on.tolist(), off.tolist(), pitches, strict=True))
+        return list(zip(on.tolist(), off.tolist(), pitches, strict=True)), signs.tolist()
     # partitura's own unfolding copies the part recursively and fails on whole pieces: order the notes
     # along its path instead. A note that is tied over a repeat sign keeps its written length.
     path = score.get_paths(part, no_repeats=False, all_repeats=True)[0]
     rows: list[tuple[float, float, int]] = []
+    boundaries: list[float] = []
     elapsed = 0.0
     for segment_id in path.path:
         segment = path.segments[segment_id]
@@ -158,8 +173,43 @@ def _part_notes(partitura: Any, part: Any, unfold_repeats: bool) -> list[tuple[f
         shift = elapsed - first
         for k in np.flatnonzero((on >= first) & (on < last)):
             rows.append((float(on[k]) + shift, float(off[k]) + shift, pitches[k]))
+        boundaries += (signs[(signs >= first) & (signs < last)] + shift).tolist()
         elapsed += last - first
-    return rows
+    return rows, boundaries
+
+
+def _boundaries(score: Any, part: Any) -> list[int]:
+    """Return where performers may jump from or to, in partitura's divisions: also the part's beginning."""
+    found = {int(part.first_point.t)}
+    for kind in (score.Repeat, score.Ending):
+        found |= {int(sign.start.t) for sign in part.iter_all(kind)}
+        found |= {int(sign.end.t) for sign in part.iter_all(kind) if sign.end is not None}
+    for kind in (score.DaCapo, score.DalSegno, score.Segno, score.ToCoda, score.Coda, score.Fine):
+        found |= {int(sign.start.t) for sign in part.iter_all(kind)}
+    double = [bar for bar in part.iter_all(score.Barline) if bar.style in ("light-light", "light-heavy")]
+    found |= {int(bar.start.t) for bar in double}
+    return sorted(found)
+
+
+def _add_kern_repeats(partitura: Any, score: Any, data: bytes) -> None:
+    """Give partitura the repeat signs of a kern file, which its reader drops: ``=5:|!`` ends, ``=5!|:`` begins.
+
+    It makes a measure for every line of barlines, in their order.
+    """
+    bars = [line.split(b"\t")[0] for line in data.splitlines() if line.startswith(b"=")]
+    for part in score.parts:
+        measures = sorted(part.iter_all(partitura.score.Measure), key=lambda measure: measure.number)
+        if len(measures) != len(bars):
+            continue
+        begin = part.first_point.t
+        for bar, measure in zip(bars, measures, strict=True):
+            at = measure.start.t
+            if b":|" in bar or b":!" in bar:
+                if at > begin:
+                    part.add(partitura.score.Repeat(), begin, at)
+                begin = at
+            if b"|:" in bar or b"!:" in bar:
+                begin = at
 
 
 def _import_partitura() -> Any:

@@ -85,6 +85,9 @@ class Score:
         MIDI velocities, 1 to 127.
     name : str
         For messages only; two scores with the same notes are the same score.
+    boundaries : numpy.ndarray, shape (n_boundaries,)
+        Seconds of score time, ascending, at which a performer may leave or enter: repeat signs, voltas, double
+        bars, da capo, markers. Empty where the file says nothing.
 
     Raises
     ------
@@ -97,6 +100,7 @@ class Score:
     pitches: IntArray
     velocities: IntArray
     name: str = ""
+    boundaries: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         where = self.name or "score"
@@ -123,6 +127,9 @@ class Score:
             raise InvalidInputError(
                 f"velocities must be 1 to 127, got {velocities.min()} to {velocities.max()} ({where})."
             )
+        boundaries = np.unique(as_times(self.boundaries, "boundaries", where=where, monotone=False))
+        boundaries.flags.writeable = False
+        object.__setattr__(self, "boundaries", boundaries)
         order = np.lexsort((pitches, starts))
         columns = {"starts": starts, "ends": ends, "pitches": pitches, "velocities": velocities}
         for key, values in columns.items():

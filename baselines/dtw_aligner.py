@@ -17,6 +17,8 @@ from align_bench.similarity import Metric
 from align_bench.synthesis import SYNTHESISERS, describe, render
 from align_bench.types import Alignment, Audio, Score
 
+from .structure import STRUCTURES, align_with_jumps
+
 DECODERS = ("exact", "fastdtw")
 LEAD_IN_S = 0.5
 """Silence before the rendered score. Where a score begins with a note and the recording with silence, the
@@ -38,6 +40,9 @@ class DTWAligner(ABC):
         Which predecessor wins on equal cost in the exact decoder; fastdtw has a rule of its own.
     synthesiser : {"auto", "fluidsynth", "midirenderer"}, optional
         What renders the score.
+    structure : {"plain", "jumps"}, optional
+        ``"jumps"`` follows a performer who leaves out or adds a repeat; `align_bench.structure` says where that
+        may be. ``info["structure"]`` and ``info["passes"]`` then tell what was played.
     """
 
     name: ClassVar[str]
@@ -50,20 +55,28 @@ class DTWAligner(ABC):
         radius: int = 1,
         tie_rule: TieRule = "diagonal",
         synthesiser: str = "auto",
+        structure: str = "plain",
     ) -> None:
         for kind, value, known in (
             ("decoder", decoder, DECODERS),
             ("tie_rule", tie_rule, TIE_RULES),
             ("synthesiser", synthesiser, SYNTHESISERS),
+            ("structure", structure, STRUCTURES),
         ):
             if value not in known:
                 raise unknown_name(kind, value, known)
         if radius < 1:
             raise UsageError(f"radius must be >= 1 frame, got {radius} ({self.name}).")
+        if structure == "jumps" and (decoder, tie_rule) != ("exact", "diagonal"):
+            raise UsageError(
+                f"structure must be 'plain' with decoder={decoder!r} and tie_rule={tie_rule!r}, got 'jumps' "
+                f"({self.name}). Only exact DTW with ties to the diagonal jumps."
+            )
         self.decoder = decoder
         self.radius = radius
         self.tie_rule = tie_rule
         self.synthesiser = synthesiser
+        self.structure = structure
         self._last_score: tuple[str, Features] | None = None
 
     @abstractmethod
@@ -85,8 +98,13 @@ class DTWAligner(ABC):
     def align(self, score: Score, audio: Audio) -> Alignment:
         """Align a score with a recording; see `align_bench.aligners.base.Aligner`."""
         x, y = self._score_features(score), self.features(audio)
-        rendering = describe(synthesiser=self.synthesiser)
-        alignment = self._time_map(x, y, {"rendering": rendering})
+        facts: dict[str, Any] = {"rendering": describe(synthesiser=self.synthesiser)}
+        if self.structure == "jumps":
+            found = align_with_jumps(score, x, y, LEAD_IN_S, self.metric, self.threshold)
+            if isinstance(found, Alignment):
+                return Alignment(found.score_times, found.audio_times, {**facts, **found.info})
+            facts |= found
+        alignment = self._time_map(x, y, facts)
         return Alignment(alignment.score_times - LEAD_IN_S, alignment.audio_times, alignment.info)
 
     def _time_map(self, x: Features, y: Features, info: dict[str, Any]) -> Alignment:

@@ -55,8 +55,9 @@ class SpectralFluxDTW(DTWAligner):
         tie_rule: TieRule = "diagonal",
         synthesiser: str = "auto",
         onset_gain: float = 6.0,
+        structure: str = "plain",
     ) -> None:
-        super().__init__(decoder, radius, tie_rule, synthesiser)
+        super().__init__(decoder, radius, tie_rule, synthesiser, structure)
         self.onset_gain = onset_gain
 
     def features(self, audio: Audio) -> Features:

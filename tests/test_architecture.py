@@ -16,7 +16,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 # From the ground up: a module may import from its own floor and from those below.
 FLOORS = (
     ("errors", "types", "cache", "storage", "blas"),
-    ("midi", "scores", "synthesis", "features", "similarity", "conditions", "metrics"),
+    ("midi", "scores", "structure", "synthesis", "features", "similarity", "conditions", "metrics"),
     ("paths",),
     ("aligners", "datasets"),
     ("leakage", "provenance", "results"),

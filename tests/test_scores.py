@@ -144,7 +144,7 @@ def test_midi_agrees_with_pretty_midi(shared_data: Path) -> None:
 @pytest.mark.parametrize("name", ["score.musicxml", "score.xml", "score.krn"])
 def test_notation_by_hand(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, name, KERN if name.endswith("krn") else musicxml())
-    notes, quarters_a_minute = load_notation(path)
+    notes, quarters_a_minute, _ = load_notation(path)
     assert quarters_a_minute == 90
     np.testing.assert_allclose(notes[np.lexsort((notes[:, 2], notes[:, 0]))], EXPECTED)
     np.testing.assert_allclose(load_score(path).starts, np.array(EXPECTED)[:, 0] * 60 / 90)
@@ -193,8 +193,8 @@ def test_voltas_are_unfolded(tmp_path: Path) -> None:
 def test_kern_and_musicxml_of_the_mazurkas_have_the_same_beats(shared_data: Path) -> None:
     scores = shared_data / "originals" / "mazurka" / "scores"
     for number in ("30-2", "68-3"):
-        kern, _ = load_notation(scores / "kern" / f"mazurka{number}.krn")
-        xml, _ = load_notation(scores / "musicxml" / f"mazurka{number}.xml")
+        kern, *_ = load_notation(scores / "kern" / f"mazurka{number}.krn")
+        xml, *_ = load_notation(scores / "musicxml" / f"mazurka{number}.xml")
         whole = [np.unique(n[:, 0][n[:, 0] % 1 == 0]) for n in (kern, xml)]
         np.testing.assert_array_equal(*whole)
 

@@ -141,8 +141,8 @@ def load_beats(lines: Iterable[str], name: str) -> tuple[FloatArray, list[str]]:
 
 def load_nominal_score(path: Path, piece: str) -> Score:
     """Return the score of a piece, with its repeats written out."""
-    notes, tempo = _notation(path, piece)
-    return lay_out(notes, tempo, str(path))
+    notes, tempo, boundaries = _notation(path, piece)
+    return lay_out(notes, tempo, str(path), boundaries)
 
 
 def load_reference(score: Path, beats: Path, piece: str) -> Reference:
@@ -163,7 +163,7 @@ def load_reference(score: Path, beats: Path, piece: str) -> Reference:
     InvalidInputError
         If a file cannot be read, or annotation and score differ in their number of beats.
     """
-    notes, tempo = _notation(score, piece)
+    notes, tempo, _ = _notation(score, piece)
     try:
         with beats.open(encoding="utf-8") as handle:
             times, _ = load_beats(handle, str(beats))
@@ -180,16 +180,16 @@ def load_reference(score: Path, beats: Path, piece: str) -> Reference:
     return Reference(quarters[on_note] * (60.0 / tempo), times[on_note])
 
 
-def _notation(path: Path, piece: str) -> tuple[FloatArray, float]:
+def _notation(path: Path, piece: str) -> tuple[FloatArray, float, FloatArray]:
     """Read a score, unfold it if its repeats are not written out, and check its length."""
     wanted = PIECES[piece]
     lengths: list[float] = []
     for unfold_repeats in (False, True):
-        notes, tempo = load_notation(path, unfold_repeats=unfold_repeats)
+        notes, tempo, boundaries = load_notation(path, unfold_repeats=unfold_repeats)
         lengths.append(float(notes[:, 1].max()))
         # The annotation may go on for a beat or two of rest after the last note.
         if 0 <= wanted.first_beat + wanted.n_beats - lengths[-1] < 3:
-            return notes, tempo
+            return notes, tempo, boundaries
     raise InvalidInputError(
         f"score of {wanted.title} must have about {wanted.n_beats} beats, got {lengths[0]:g}, or "
         f"{lengths[1]:g} with repeats ({path}). Take MazurkaBL's MusicXML."

@@ -39,6 +39,8 @@ class Siamese(DTWAligner):
         File made by ``align-bench train siamese``; by default the one that is shipped.
     device : {"auto", "cpu", "cuda"}, optional
         ``"auto"`` takes a GPU where there is one.
+    structure : {"plain", "jumps"}, optional
+        As in `DTWAligner`.
     """
 
     network: ClassVar[str]  # which of the shipped ones
@@ -53,8 +55,9 @@ class Siamese(DTWAligner):
         synthesiser: str = "auto",
         checkpoint: str = "",
         device: str = "auto",
+        structure: str = "plain",
     ) -> None:
-        super().__init__(decoder, radius, tie_rule, synthesiser)
+        super().__init__(decoder, radius, tie_rule, synthesiser, structure)
         self.checkpoint = checkpoint
         self.device = device
         path = Path(checkpoint) if checkpoint else shipped_checkpoint(self.network)
