@@ -374,6 +374,10 @@ def align(
     unfold_repeats: Annotated[
         bool, typer.Option("--unfold-repeats", help="The recording plays the repeats of the score.")
     ] = False,
+    structure: Annotated[
+        str | None,
+        typer.Option(metavar="plain|jumps", help="jumps: find out which repeats the recording plays."),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Write when each onset of a score sounds in a recording.
@@ -384,6 +388,7 @@ def align(
     Examples:
       align-bench align prelude.mid prelude.wav
       align-bench align prelude.musicxml prelude.flac --aligner chroma-dtw -o onsets.csv
+      align-bench align sonata.musicxml sonata.flac --structure jumps -o onsets.csv
     """
     from align_bench.api import align as align_files
     from align_bench.scores import load_score
@@ -394,7 +399,12 @@ def align(
     if aligner is not None:
         aligner, parameters = _spec(aligner, parameters)
         parameters["aligner"] = aligner
-    text = _onsets_csv(notes, align_files(notes, audio, **parameters))
+    if structure is not None:
+        parameters["structure"] = structure
+    alignment = align_files(notes, audio, **parameters)
+    if "structure" in alignment.info:
+        typer.echo(_played(alignment.info["structure"]), err=True)
+    text = _onsets_csv(notes, alignment)
     if output is None:
         typer.echo(text, nl=False)
     else:
@@ -538,6 +548,16 @@ def _onsets_csv(score: Score, alignment: Alignment) -> str:
         pitches = " ".join(str(pitch) for pitch in score.pitches_at(onset))
         rows.append(f"{onset:.6f},{time:.6f},{pitches}")
     return "\n".join(rows) + "\n"
+
+
+def _played(structure: dict[str, Any]) -> str:
+    told = f"played: {structure['played']} (score: {structure['score']})"
+    if structure["as_written"]:
+        return told
+    return (
+        f"{told}\nwarning: the recording is not played as written; onsets of a section that is left out all "
+        f"get the time of the jump over it, those of one that is played again that of its first playing"
+    )
 
 
 def main() -> None:

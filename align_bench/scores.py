@@ -148,7 +148,7 @@ def _tempo(partitura: Any, score: Any) -> float:
 def _part_notes(
     partitura: Any, part: Any, unfold_repeats: bool
 ) -> tuple[list[tuple[float, float, int]], list[float]]:
-    """Return (onset, offset, pitch) of the notes of a part, and its boundaries, in quarters from its beginning."""
+    """Return (onset, offset, pitch) of a part's notes, and its boundaries, in quarters from its beginning."""
     score = partitura.score
     notes = [n for n in part.notes_tied if not isinstance(n, score.GraceNote) and hasattr(n, "midi_pitch")]
     if not notes:
@@ -192,7 +192,7 @@ def _boundaries(score: Any, part: Any) -> list[int]:
 
 
 def _add_kern_repeats(partitura: Any, score: Any, data: bytes) -> None:
-    """Give partitura the repeat signs of a kern file, which its reader drops: ``=5:|!`` ends, ``=5!|:`` begins.
+    """Give partitura the repeat signs of a kern file, which its reader drops: ``=:|!`` ends, ``=!|:`` begins.
 
     It makes a measure for every line of barlines, in their order.
     """

@@ -7,6 +7,7 @@ is searched for passages that come again note for note: written-out repeats begi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from string import ascii_uppercase
 
 import numpy as np
@@ -110,7 +111,7 @@ def _labels(score: Score, edges: FloatArray) -> tuple[str, ...]:
     """Return A, B, C, ..., the same for sections with the same notes; after Z come S27, S28, ..."""
     known: dict[bytes, str] = {}
     labels = []
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         here = (score.starts > begin - TIME_RESOLUTION) & (score.starts < end - TIME_RESOLUTION)
         rows = np.column_stack([np.round((score.starts[here] - begin) * 1000), score.pitches[here]])
         n = len(known)

@@ -86,8 +86,8 @@ class Score:
     name : str
         For messages only; two scores with the same notes are the same score.
     boundaries : numpy.ndarray, shape (n_boundaries,)
-        Seconds of score time, ascending, at which a performer may leave or enter: repeat signs, voltas, double
-        bars, da capo, markers. Empty where the file says nothing.
+        Seconds of score time, ascending, at which a performer may leave or enter: repeat signs, voltas,
+        double bars, da capo. Empty where the file says nothing.
 
     Raises
     ------

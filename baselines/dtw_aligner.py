@@ -41,8 +41,8 @@ class DTWAligner(ABC):
     synthesiser : {"auto", "fluidsynth", "midirenderer"}, optional
         What renders the score.
     structure : {"plain", "jumps"}, optional
-        ``"jumps"`` follows a performer who leaves out or adds a repeat; `align_bench.structure` says where that
-        may be. ``info["structure"]`` and ``info["passes"]`` then tell what was played.
+        ``"jumps"`` follows a performer who leaves out or adds a repeat; `align_bench.structure` says where
+        that may be. ``info["structure"]`` and ``info["passes"]`` then tell what was played.
     """
 
     name: ClassVar[str]

@@ -37,8 +37,8 @@ def align_with_jumps(
     Returns
     -------
     Alignment or dict
-        The time map in seconds of score time, with ``structure`` and ``passes`` in its info; without jumps only
-        the facts, because then plain DTW has the path.
+        The time map in seconds of score time, with ``structure`` and ``passes`` in its info; without jumps
+        only the facts, because then plain DTW has the path.
     """
     parts = sections(score)
     frames = np.round((parts.edges + lead_in) * x.frame_rate).astype(np.int64)

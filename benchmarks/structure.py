@@ -11,8 +11,8 @@ added        the recording plays two sections again
 left-out     the score has the two sections twice, the recording once
 cut          the recording leaves two sections out
 
-Each is aligned with the boundaries given, as from a score with signs, and without, as from MIDI. The figures are
-the % of the onsets that sound which the map puts within 50 and 100 ms of one of their soundings, the % of
+Each is aligned with the boundaries given, as from a score with signs, and without, as from MIDI. The figures
+are the % of the onsets that sound which the map puts within 50 and 100 ms of one of their soundings, the % of
 soundings that the map or the list of passes has within 50 ms, and how many recordings were found to be played
 otherwise than written.
 """
@@ -95,9 +95,7 @@ def _twice(score: Score, begin: float, end: float, onsets: np.ndarray) -> tuple[
     columns = [np.concatenate([c[first], c[second]]) for c in (score.pitches, score.velocities)]
     starts = np.concatenate([score.starts[first], score.starts[second] + length])
     ends = np.concatenate([score.ends[first], score.ends[second] + length])
-    written = [
-        [float(t)] * (t < end - e) + [float(t + length)] * (t >= begin - e) for t in onsets
-    ]
+    written = [[float(t)] * (t < end - e) + [float(t + length)] * (t >= begin - e) for t in onsets]
     return Score(starts, ends, *columns, score.name), written
 
 
@@ -156,8 +154,10 @@ def main() -> None:
     parser.add_argument("--aligner", action="append", default=[])
     parser.add_argument("--case", action="append", default=[], choices=CASES)
     options = parser.parse_args()
-    print("| aligner | dataset | case | boundaries | n | ≤50 plain | jumps | ≤100 plain | jumps "
-          "| soundings ≤50 plain | jumps | played otherwise |")
+    print(
+        "| aligner | dataset | case | boundaries | n | ≤50 plain | jumps | ≤100 plain | jumps "
+        "| soundings ≤50 plain | jumps | played otherwise |"
+    )
     print("|" + ":--|" * 4 + "--:|" * 8)
     for name in options.aligner or ["siamese-cqt-distance", "flux-dtw"]:
         plain, jumping = load_aligner(name, {}), load_aligner(name, {"structure": "jumps"})
@@ -170,8 +170,11 @@ def main() -> None:
                         figures = [judge(case, a.align(case.score, case.audio)) for a in (plain, jumping)]
                         rows[dataset, kind, "given" if signs else "found"].append(figures)
         for key, found in rows.items():
-            cells = [f"{np.mean([f[side][what] for f in found]):.1f}"
-                     for what in ("50", "100", "soundings") for side in (0, 1)]
+            cells = [
+                f"{np.mean([f[side][what] for f in found]):.1f}"
+                for what in ("50", "100", "soundings")
+                for side in (0, 1)
+            ]
             wrong = sum(int(f[1]["otherwise"]) for f in found)
             print("|", " | ".join([name, *key, str(len(found)), *cells, str(wrong)]), "|", flush=True)
 

@@ -1,4 +1,4 @@
-"""Cost or embeddings -> path -> time map: exact DTW (also in bounded memory), multi-scale DTW, ``fastdtw``, and DTW with jumps.
+"""Cost or embeddings -> path -> time map: exact DTW, also with jumps, multi-scale DTW, ``fastdtw``.
 
 Conventions
 -----------

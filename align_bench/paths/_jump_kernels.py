@@ -99,7 +99,7 @@ def accumulate(
 def backtrack(
     directions: NDArray[np.uint8], origins: NDArray[np.int32], column: int, i: int, j: int, cells: Ints
 ) -> tuple[int, int, int]:
-    """Follow the directions back from cell ``(i, j)`` through the block that begins at audio frame ``column``.
+    """Follow the directions back from cell ``(i, j)`` through the block from audio frame ``column`` on.
 
     Cells are written to ``cells`` from its end, as many as it has room for.
 

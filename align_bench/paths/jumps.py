@@ -118,7 +118,9 @@ def jumps(steps: IntArray) -> IntArray:
     return np.flatnonzero((moves < 0) | (moves > 1)) + 1
 
 
-def mean_cost(x: ArrayLike, y: ArrayLike, *, metric: Metric = "euclidean", threshold: float | None = None) -> float:
+def mean_cost(
+    x: ArrayLike, y: ArrayLike, *, metric: Metric = "euclidean", threshold: float | None = None
+) -> float:
     """Return the mean cost of cells drawn at random (always the same): what frames that do not match cost."""
     a, b = as_sequences(x, y, metric)
     rng = np.random.default_rng(0)

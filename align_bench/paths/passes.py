@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def passes(path: Path, starts: Sequence[int]) -> list[Pass]:
 
 
 def in_score_order(played: Sequence[Pass]) -> list[int]:
-    """Choose which passes the time map follows: the most score time in score order, first passes before later.
+    """Choose which passes the time map follows: the most score time in score order, early before late.
 
     Returns
     -------
@@ -96,7 +97,7 @@ def passes_to_alignment(
         else:
             runs.append([played[index].cells])
     knots = [knots_of(np.concatenate(run), score_rate, audio_rate) for run in runs]
-    for k, (left, right) in enumerate(zip(runs[:-1], runs[1:], strict=True)):
+    for k, (left, right) in enumerate(pairwise(runs)):
         # The edges of the gap, so that what was dropped at the end of a run is not drawn into it.
         edges = np.array([left[-1][-1], right[0][0]]) / (score_rate, audio_rate)
         knots[k] = _until(knots[k], edges[0] + (HALF_JUMP_S, 0.0))

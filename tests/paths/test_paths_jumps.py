@@ -50,11 +50,12 @@ def test_it_finds_the_cheapest_path_and_reports_its_cost(seed, n, m, penalty, me
     assert path.cost == pytest.approx(plain_jump_dtw(cost, starts.tolist(), penalty), rel=1e-5)
     assert path.steps[0].tolist() == [0, 0]
     assert path.steps[-1].tolist() == [n - 1, m - 1]
-    for (i, j), (k, l) in pairwise(path.steps.tolist()):
-        assert (k - i, l - j) in {(1, 1), (1, 0), (0, 1)} or (k in starts and i + 1 in starts and l == j + 1)
+    for (i, j), (k, h) in pairwise(path.steps.tolist()):
+        assert (k - i, h - j) in {(1, 1), (1, 0), (0, 1)} or (k in starts and i + 1 in starts and h == j + 1)
 
 
-def test_without_sections_it_is_plain_dtw(rng=np.random.default_rng(3)):
+def test_without_sections_it_is_plain_dtw():
+    rng = np.random.default_rng(3)
     x, y = rng.normal(size=(12, 90)), rng.normal(size=(12, 110))
     for metric in ("euclidean", "cosine"):
         path = jump_dtw(x, y, [], penalty=0.0, metric=metric)
@@ -69,7 +70,8 @@ def test_bounded_memory_gives_the_same_path():
     assert jumps(whole.steps).size == 2
     for max_memory in (1, 100, 700):
         assert (
-            jump_dtw(x, y, [10, 30], penalty=1.0, max_memory=max_memory).steps.tolist() == whole.steps.tolist()
+            jump_dtw(x, y, [10, 30], penalty=1.0, max_memory=max_memory).steps.tolist()
+            == whole.steps.tolist()
         )
 
 
