@@ -178,6 +178,15 @@ def test_repeats_are_unfolded_on_request(tmp_path: Path) -> None:
     np.testing.assert_allclose(unfolded.starts, np.arange(7) * 60 / 90)
 
 
+def test_repeats_of_kern_are_unfolded_too(tmp_path: Path) -> None:
+    bars = "=1\n4c\n4d\n=:|!\n4e\n4f\n=!|:\n4g\n4a\n=:|!\n*-\n"
+    path = write(tmp_path, "a.krn", "**kern\n*M2/4\n" + bars)
+    assert list(load_score(path).boundaries) == [0.0, 1.0, 2.0, 3.0]
+    unfolded = load_score(path, unfold_repeats=True)
+    assert list(unfolded.pitches) == [60, 62, 60, 62, 64, 65, 67, 69, 67, 69]
+    assert list(unfolded.boundaries) == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
 def test_voltas_are_unfolded(tmp_path: Path) -> None:
     first = '<barline location="left"><ending number="1" type="start"/></barline>'
     close = (

@@ -133,6 +133,6 @@ def _checked(starts: ArrayLike, n: int) -> IntArray:
     inside = targets.ndim == 1 and (targets.size == 0 or (targets[0] > 0 and targets[-1] < n))
     if not inside or (np.diff(targets) <= 0).any():
         raise InvalidInputError(
-            f"starts must be score frames that ascend from 1 to {n - 1} at most, got {starts}."
+            f"starts must be score frames that ascend from 1 to {n - 1} at most, got {targets.tolist()}."
         )
     return targets
