@@ -18,7 +18,9 @@ from align_bench.types import Alignment, Score
 STRUCTURES = ("plain", "jumps")
 PENALTY_S = 1.0
 """A jump costs as much as this many seconds of frames drawn at random. With 4 s, plain DTW's way around a
-section of 5 s (waiting where that is cheap) wins. False jumps on real recordings are not measured yet."""
+section of 5 s (waiting where that is cheap) wins. With 1 s, ``benchmarks/structure.py`` found a jump in 2 of
+37 recordings of real and rendered music that has none, in 19 of 19 with a section left out, and in 14 of 19
+with one played twice; that is why jumps are an option."""
 
 
 def align_with_jumps(

@@ -120,4 +120,4 @@ def _until(knots: FloatArray, edge: FloatArray) -> FloatArray:
 
 
 def _follows(first: Pass, second: Pass) -> bool:
-    return 0 <= second.cells[0, 0] - first.cells[-1, 0] <= 1
+    return bool(0 <= second.cells[0, 0] - first.cells[-1, 0] <= 1)
