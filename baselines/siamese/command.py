@@ -21,6 +21,10 @@ def train_siamese(
         list[Path] | None,
         typer.Option(help="Folder dataset to validate on beside the validation split; repeatable."),
     ] = None,
+    adapt_from: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint to adapt to the recordings of --more; the dataset is left out."),
+    ] = None,
     representation: Annotated[str, typer.Option(help="cqt, stft or cqt+mel.")] = "cqt",
     steps: Annotated[int, typer.Option(help="At most.")] = 1000,
     negatives: Annotated[str, typer.Option(help="hard, or plain: any other position.")] = "hard",
@@ -42,6 +46,8 @@ def train_siamese(
     align-bench run --aligner 'siamese-cqt-distance[checkpoint=my-cqt.safetensors]'
     align-bench train siamese --data-home ~/MAPS --more material/train --validation material/validation \\
         --representation cqt+mel --path-weight 0.5 --steps 1500 --output my-robust.safetensors
+    align-bench train siamese --adapt-from my-robust.safetensors --more my-hall/ --validation my-hall-too/ \\
+        --path-weight 0.5 --steps 200 --output my-hall.safetensors
     """
     from align_bench.datasets import load
     from align_bench.errors import unknown_name
@@ -60,7 +66,9 @@ def train_siamese(
         seed=seed,
     )
     training, held_back = (
-        load(dataset, data_home=data_home, split=split, allow_missing=allow_missing).recordings
+        ()
+        if adapt_from is not None
+        else load(dataset, data_home=data_home, split=split, allow_missing=allow_missing).recordings
         for split in ("train", "validation")
     )
     rendered, also_held_back = (
@@ -72,6 +80,7 @@ def train_siamese(
         output,
         options,
         more=rendered,
+        adapt_from=adapt_from,
         device=device,
         resume=resume,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from align_bench.types import FloatArray, Recording
 
 from .aligner import pick_device
 from .loss import crop_loss, pairwise_distance
-from .model import Encoder, ModelCard, ModelConfig, save_checkpoint
+from .model import Encoder, ModelCard, ModelConfig, load_checkpoint, save_checkpoint
 from .patches import Batch, Pair, draw_batch, shares_of
 from .path_loss import path_loss
 
@@ -95,9 +95,9 @@ class _State:
     history: list[dict[str, float]]
 
     @classmethod
-    def begin(cls, run: str, options: TrainingOptions, device: str) -> _State:
+    def begin(cls, run: str, options: TrainingOptions, device: str, base: Encoder | None = None) -> _State:
         torch.manual_seed(options.seed)
-        encoder = Encoder(ModelConfig.of(options.representation)).to(device)
+        encoder = (base or Encoder(ModelConfig.of(options.representation))).to(device)
         optimizer = torch.optim.AdamW(encoder.parameters(), options.learning_rate, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, options.learning_rate, options.steps, pct_start=0.1
@@ -142,6 +142,7 @@ def train(
     options: TrainingOptions | None = None,
     *,
     more: Sequence[Recording] = (),
+    adapt_from: Path | None = None,
     device: str = "auto",
     resume: bool = True,
 ) -> ModelCard:
@@ -160,6 +161,9 @@ def train(
     options : TrainingOptions, optional
     more : sequence of Recording, optional
         To train on too, of another source: each source counts by the square root of its length.
+    adapt_from : pathlib.Path, optional
+        Checkpoint to go on from, at a tenth of the learning rate; its network decides the representation. If
+        no step validates better than it did, its weights are kept.
     device : {"auto", "cpu", "cuda"}, optional
     resume : bool, optional
 
@@ -176,7 +180,12 @@ def train(
     both = {r.piece for r in (*training, *more)} & {r.piece for r in validation}
     if both:
         raise DatasetError(f"training and validation must share no composition, got {sorted(both)} in both.")
-    config, chosen = ModelConfig.of(options.representation), pick_device(device)
+    chosen = pick_device(device)
+    base = load_checkpoint(adapt_from) if adapt_from is not None else None
+    if base is not None:
+        representation = base[0].config.representation
+        options = replace(options, representation=representation, learning_rate=options.learning_rate / 10)
+    config = base[0].config if base is not None else ModelConfig.of(options.representation)
     sources = [
         [p for p in _prepared(source, config, "Reading training recordings") if p.is_long_enough]
         for source in (training, more)
@@ -192,7 +201,9 @@ def train(
     output.parent.mkdir(parents=True, exist_ok=True)
     resume_file = output.with_name(output.name + ".resume")
     run = {**asdict(options), "training": [p.id for p in pairs], "validation": [p.id for p in held_back]}
-    state = _State.begin(json.dumps(run), options, chosen)
+    if base is not None:
+        run["adapted_from"] = base[2]
+    state = _State.begin(json.dumps(run), options, chosen, base[0] if base is not None else None)
     if resume and resume_file.is_file():
         state.restore(resume_file)
     degraded = [
@@ -200,9 +211,15 @@ def train(
         for recording, condition in zip(validation, cycle(_CONDITIONS), strict=False)
     ]
     shares = shares_of([source for source in sources if source])
+    if base is not None and state.step == 0:
+        state.history = [{"step": 0, **_validate(state.encoder, [*held_back, *degraded])}]
     _optimise(state, pairs, shares, [*held_back, *degraded], options, resume_file)
     state.encoder.load_state_dict(state.best_weights)
     card = _card(state, pairs, held_back, degraded, options)
+    if base is not None:
+        _, learnt, digest = base
+        names = sorted({*card.trained_on, *learnt.trained_on})
+        card = replace(card, trained_on=names, training={**card.training, "adapted_from": digest})
     save_checkpoint(output, state.encoder, card)
     resume_file.unlink(missing_ok=True)
     return card
@@ -253,7 +270,8 @@ def _optimise(
                 scores = _validate(state.encoder, held_back)
                 state.history.append({"step": state.step, **scores})
                 best = max(h["precision"] for h in state.history)
-                if scores["precision"] >= best - _NOISE:
+                noise = _NOISE if state.history[0]["step"] else 0.0  # adapting must gain something
+                if scores["precision"] >= best - noise:
                     state.best_step = state.step
                     state.best_weights = copy.deepcopy(state.encoder.state_dict())
                 state.save(resume_file)

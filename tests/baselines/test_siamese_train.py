@@ -256,3 +256,19 @@ def test_options_must_be_positive(name: str, value: float):
 def test_an_unknown_representation_is_refused_before_anything_is_read(tmp_path: Path):
     with pytest.raises(UsageError, match=r"representation must be one of cqt, cqt\+mel, stft, got 'mel'"):
         train([], [], tmp_path / "a", TrainingOptions(representation="mel"))
+
+
+def test_a_checkpoint_is_adapted(run: Run, undisturbed: Path, tmp_path: Path, to_train_on: list[Recording]):
+    options = replace(SHORT, steps=2, validate_every=1, learning_rate=2e-2)
+    card = run(tmp_path / "a", options, training=[], more=to_train_on[:1], adapt_from=undisturbed)
+    before, learnt, digest = load_checkpoint(undisturbed)
+    after, read, _ = load_checkpoint(tmp_path / "a")
+    assert read == card
+    assert card.training["adapted_from"] == digest
+    assert set(card.trained_on) >= set(learnt.trained_on)
+    assert (card.training["learning_rate"], card.training["recordings"]) == (2e-3, 1)
+    moved = max(
+        float((a - b).abs().max())
+        for a, b in zip(before.state_dict().values(), after.state_dict().values(), strict=True)
+    )
+    assert (moved > 0) == (card.training["best_step"] > 0)
