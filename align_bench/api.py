@@ -14,7 +14,7 @@ from align_bench.types import Alignment, Audio, Score
 def align(
     score: Score | str | Path,
     audio: Audio | str | Path,
-    aligner: str | Aligner = "siamese-cqt-distance",
+    aligner: str | Aligner = "siamese-robust",
     **parameters: Any,
 ) -> Alignment:
     """Align a recording with its score.

@@ -36,8 +36,6 @@ def smooth_tempo(
     numpy.ndarray, shape (n_frames,)
         Seconds of score time, ascending strictly; the first and the last are those of the alignment.
     """
-    from scipy.ndimage import gaussian_filter1d
-
     times = np.arange(n_frames) / frame_rate
     # Where the map waits, a knot an instant later keeps it a function of recording time.
     heard = alignment.audio_times + 1e-9 * np.arange(alignment.audio_times.size)
@@ -46,7 +44,8 @@ def smooth_tempo(
     # Turned about its ends, so that these stay and a constant tempo is not bent there.
     margin = min(round(4 * sigma), n_frames - 1)
     turned = np.pad(written, margin, mode="reflect", reflect_type="odd")
-    smoothed = gaussian_filter1d(turned, sigma)[margin : margin + n_frames]
+    window = np.exp(-0.5 * (np.arange(-margin, margin + 1) / sigma) ** 2)
+    smoothed = np.convolve(turned, window / window.sum(), mode="valid")
     return np.asarray(np.maximum.accumulate(smoothed) + 1e-9 * np.arange(n_frames))
 
 
