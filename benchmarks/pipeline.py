@@ -35,7 +35,8 @@ from spectra import RATE, SPECTRA, one_minute  # noqa: E402
 
 BEGIN, END = "<!-- pipeline:begin -->", "<!-- pipeline:end -->"
 ALIGNERS = (
-    "siamese-robust", "siamese-cqt-distance", "siamese-stft-distance", "spectral-dtw", "flux-dtw", "chroma-dtw", "linear",
+    "siamese-robust", "siamese-cqt-distance", "siamese-stft-distance",
+    "spectral-dtw", "flux-dtw", "chroma-dtw", "linear",
 )  # fmt: skip
 
 
