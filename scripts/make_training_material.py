@@ -201,7 +201,8 @@ def sampled(excerpt: Excerpt, folder: Path) -> np.ndarray[Any, Any]:
 
 def record(samples: np.ndarray[Any, Any], rng: np.random.Generator) -> tuple[np.ndarray[Any, Any], float]:
     """Return the sound in a room, and how much slower it became by being tuned down."""
-    cents = float(np.clip(rng.normal(0.0, 18.0), -60.0, 60.0))
+    # Most pianos are near 440 Hz; old records turned too fast or too slow, by up to a semitone.
+    cents = rng.uniform(-100.0, 100.0) if rng.random() < 0.2 else float(rng.normal(0.0, 18.0))
     slower = 2 ** (-cents / 1200)
     samples = np.interp(np.arange(0, samples.size - 1, 1 / slower), np.arange(samples.size), samples)
     if rng.random() < 0.75:

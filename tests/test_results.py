@@ -63,7 +63,7 @@ def test_version_1_is_written_as_it_always_was_and_what_came_later_is_unknown_of
     later = {"commit": None, "command": ""}
     later_of_a_row = {"audio_sha256": None, "score_sha256": None, "cold": False}
     assert new == old | later | {
-        "dataset": old["dataset"] | {"split": "", "n_wanted": None},
+        "dataset": old["dataset"] | {"split": "", "n_wanted": None, "conditions": []},
         "recordings": [row | later_of_a_row for row in old["recordings"]],
     }
 

@@ -37,6 +37,8 @@ class SiameseRobust(Siamese):
 
     def _time_map(self, x: Features, y: Features, info: dict[str, Any]) -> Alignment:
         first = super()._time_map(_with_rise(x, _RISES[0]), _with_rise(y, _RISES[0]), info)
+        if y.values.shape[1] < 2:
+            return first
         score_times = smooth_tempo(first, y.values.shape[1], y.frame_rate)
         sides = (_with_rise(side, _RISES[1]).values for side in (frames_at(x, score_times), y))
         path = multiscale_dtw(*sides, metric=self.metric, tie_rule=self.tie_rule)

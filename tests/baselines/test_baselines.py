@@ -124,7 +124,13 @@ def test_what_the_record_learns(
     assert (info["dtw"], info["tie_rule"]) == ("exact", "audio")
     assert info["path_cost"] == pytest.approx(0.0, abs=1e-3)  # FluidSynth's rendering differs by 0.4 and more
     json.dumps(info, allow_nan=False)
-    expected = {"decoder": "exact", "radius": 1, "tie_rule": "audio", "synthesiser": "midirenderer"}
+    expected = {
+        "decoder": "exact",
+        "radius": 1,
+        "tie_rule": "audio",
+        "synthesiser": "midirenderer",
+        "structure": "plain",
+    }
     assert parameters(aligner) == {**expected, **changes}
 
 

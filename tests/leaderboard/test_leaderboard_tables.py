@@ -135,7 +135,7 @@ def test_alike_rows_are_marked() -> None:
 def test_conditions_get_a_table_of_their_own() -> None:
     text = leaderboard([make("a", 0.03)])
     # Late by 30, 38, 46, 54 ms in clean, by 34, 42, 50, 58 ms in noise.
-    assert re.search(r"aligner +clean +noise\n.*\na +75\.0 +75\.0\n", text)
+    assert re.search(r"aligner +clean +noise +largest\n +loss\n.*\na +75\.0 +75\.0 +0\.0\n", text)
 
 
 def test_excluding_leaks_is_said() -> None:
