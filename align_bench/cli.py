@@ -240,6 +240,30 @@ def table1(
 
 
 @app.command()
+def reliability(
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="A record, <aligner>.json.")],
+    format: Annotated[str, typer.Option(help="text, markdown or latex.")] = "text",
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it too: PNG, PDF or SVG.")] = None,
+) -> None:
+    """Compare an aligner's confidences with the truth.
+
+    Of the onsets that it is 90 % sure of, are 90 % within 50 ms?
+
+    \b
+    Examples:
+      align-bench reliability results/demo/siamese-robust.json
+      align-bench reliability results/demo/siamese-robust.json --plot reliability.png
+    """
+    from align_bench.leaderboard import plot_reliability, reliability_table
+    from align_bench.leaderboard import reliability as compare
+
+    found = compare(record)
+    if plot is not None:
+        plot_reliability(found, plot)
+    typer.echo(reliability_table(found, format), nl=False)
+
+
+@app.command()
 def show(record: Annotated[Path, typer.Argument(metavar="RECORD", help="A record, <aligner>.json.")]) -> None:
     """Explain one record.
 
@@ -382,7 +406,9 @@ def align(
 ) -> None:
     """Write when each onset of a score sounds in a recording.
 
-    Columns: score_time_s, performance_time_s, and pitches, the MIDI note numbers that begin there.
+    Columns: score_time_s, performance_time_s, pitches (the MIDI note numbers that begin there), and from
+    siamese-robust confidence, the probability that the time is good to 50 ms. Warns if the recording does
+    not seem to be of this score.
 
     \b
     Examples:
@@ -404,6 +430,11 @@ def align(
     alignment = align_files(notes, audio, **parameters)
     if "structure" in alignment.info:
         typer.echo(_played(alignment.info["structure"]), err=True)
+    if alignment.info.get("mismatch"):
+        typer.echo(
+            "warning: the recording does not seem to match the score. Are they of the same piece?",
+            err=True,
+        )
     text = _onsets_csv(notes, alignment)
     if output is None:
         typer.echo(text, nl=False)
@@ -547,6 +578,12 @@ def _onsets_csv(score: Score, alignment: Alignment) -> str:
     for onset, time in zip(score.onsets, alignment.at(score.onsets), strict=True):
         pitches = " ".join(str(pitch) for pitch in score.pitches_at(onset))
         rows.append(f"{onset:.6f},{time:.6f},{pitches}")
+    sure = alignment.confidence_at(score.onsets)
+    if sure is not None:
+        rows = [
+            f"{row},{told}"
+            for row, told in zip(rows, ["confidence", *(f"{c:.3f}" for c in sure)], strict=True)
+        ]
     return "\n".join(rows) + "\n"
 
 

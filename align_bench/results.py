@@ -31,6 +31,7 @@ from align_bench.types import FloatArray, as_times
 SCHEMA_VERSION = 1
 ESTIMATES = "estimates made elsewhere"  # target of what was scored without an aligner
 ONSET_COLUMNS = ("score_time_s", "reference_time_s", "estimated_time_s")
+CONFIDENCE_COLUMN = "confidence"  # a fourth one, from aligners that tell
 
 Status = Literal["ok", "error", "timeout", "skipped"]
 
@@ -272,21 +273,32 @@ def onsets_path(record: str | Path, recording_id: str) -> Path:
 
 
 def save_onsets(
-    path: Path, score_times: ArrayLike, reference_times: ArrayLike, estimated_times: ArrayLike
+    path: Path,
+    score_times: ArrayLike,
+    reference_times: ArrayLike,
+    estimated_times: ArrayLike,
+    confidences: ArrayLike | None = None,
 ) -> None:
     """Write the onsets of one recording as CSV with the columns `ONSET_COLUMNS`, all in seconds.
 
-    An estimate of NaN, an onset that was not placed, is an empty cell.
+    An estimate of NaN, an onset that was not placed, is an empty cell. Confidences, where the aligner tells
+    them, are one more column.
     """
     columns = [
-        np.asarray(times, dtype=np.float64).tolist()
-        for times in (score_times, reference_times, estimated_times)
+        np.asarray(values, dtype=np.float64).tolist()
+        for values in (score_times, reference_times, estimated_times)
     ]
+    header: tuple[str, ...] = ONSET_COLUMNS
+    if confidences is not None:
+        columns.append(np.round(np.asarray(confidences, dtype=np.float64), 4).tolist())
+        header = (*ONSET_COLUMNS, CONFIDENCE_COLUMN)
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(ONSET_COLUMNS)
+    writer.writerow(header)
     rows = zip(*columns, strict=True)
-    writer.writerows((score, true, "" if isnan(found) else found) for score, true, found in rows)
+    writer.writerows(
+        (score, true, "" if isnan(found) else found, *sure) for score, true, found, *sure in rows
+    )
     write_atomic(path, out.getvalue())
 
 
@@ -304,16 +316,7 @@ def load_onsets(path: str | Path) -> tuple[FloatArray, FloatArray, FloatArray]:
         If the file cannot be read, or its columns or numbers are not as they should be.
     """
     where = str(path)
-    try:
-        rows = list(csv.reader(Path(path).read_text(encoding="utf-8").splitlines()))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InvalidInputError(f"onsets must be a CSV file, got {where!r}: {error}.") from error
-    if not rows or tuple(rows[0]) != ONSET_COLUMNS:
-        raise InvalidInputError(f"columns must be {', '.join(ONSET_COLUMNS)}, got {rows[:1]} ({where}).")
-    if any(len(row) != len(ONSET_COLUMNS) for row in rows):
-        raise InvalidInputError(f"every row must have {len(ONSET_COLUMNS)} values ({where}).")
-    columns = list(zip(*rows[1:], strict=True)) or [(), (), ()]
-    score_times, reference_times, estimates = columns
+    score_times, reference_times, estimates = _onset_columns(path)[:3]
     placed = np.array([cell != "" for cell in estimates], dtype=bool)
     estimated = np.full(placed.size, np.nan)
     estimated[placed] = as_times(
@@ -324,3 +327,37 @@ def load_onsets(path: str | Path) -> tuple[FloatArray, FloatArray, FloatArray]:
         as_times(list(reference_times), ONSET_COLUMNS[1], where=where, monotone=False),
         estimated,
     )
+
+
+def load_confidences(path: str | Path) -> FloatArray | None:
+    """Read how sure the aligner was of the onsets that `save_onsets` wrote; None if it did not tell.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be read, or a confidence is not a number from 0 to 1.
+    """
+    columns = _onset_columns(path)
+    if len(columns) == len(ONSET_COLUMNS):
+        return None
+    confidences = as_times(list(columns[-1]), CONFIDENCE_COLUMN, where=str(path), monotone=False)
+    if confidences.size and not 0.0 <= confidences.min() <= confidences.max() <= 1.0:
+        raise InvalidInputError(
+            f"{CONFIDENCE_COLUMN} must be from 0 to 1, got {confidences.min():g} to {confidences.max():g} "
+            f"({path})."
+        )
+    return confidences
+
+
+def _onset_columns(path: str | Path) -> list[tuple[str, ...]]:
+    where = str(path)
+    try:
+        rows = list(csv.reader(Path(path).read_text(encoding="utf-8").splitlines()))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InvalidInputError(f"onsets must be a CSV file, got {where!r}: {error}.") from error
+    header = tuple(rows[0]) if rows else ()
+    if header not in (ONSET_COLUMNS, (*ONSET_COLUMNS, CONFIDENCE_COLUMN)):
+        raise InvalidInputError(f"columns must be {', '.join(ONSET_COLUMNS)}, got {rows[:1]} ({where}).")
+    if any(len(row) != len(header) for row in rows):
+        raise InvalidInputError(f"every row must have {len(header)} values ({where}).")
+    return list(zip(*rows[1:], strict=True)) or [()] * len(header)

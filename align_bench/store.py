@@ -70,7 +70,7 @@ class Store:
             return False  # lost, or spoilt by a power cut
         return onsets[1].size == row.n_onsets
 
-    def add(self, row: RecordingResult, onsets: Onsets | None) -> None:
+    def add(self, row: RecordingResult, onsets: Onsets | None, confidences: FloatArray | None = None) -> None:
         """Keep one result; it is on the disk when this returns.
 
         Raises
@@ -83,7 +83,7 @@ class Store:
             if onsets is None:
                 file.unlink(missing_ok=True)
             else:
-                save_onsets(file, *onsets)
+                save_onsets(file, *onsets, confidences)
             self._journal.append(row.model_dump(mode="json"))
         except OSError as error:
             raise AlignBenchError(

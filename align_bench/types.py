@@ -24,6 +24,9 @@ IntArray = NDArray[np.int64]
 # Two times closer than this are one: files store decimals, and MIDI ticks become floats.
 TIME_RESOLUTION = 1e-6
 
+# What a confidence is a probability of: that an onset is placed within this many seconds of the truth.
+CONFIDENCE_S = 0.05
+
 
 def as_times(values: ArrayLike, name: str, *, where: str = "", monotone: bool = True) -> FloatArray:
     """Check a list of times and return it as a read-only array.
@@ -263,11 +266,15 @@ class Alignment:
         Seconds in the recording, non-decreasing.
     info : mapping
         JSON-able facts about how it was made (which DTW ran, which synthesiser); goes into the record.
+    confidences : numpy.ndarray, shape (n_knots,), or None
+        How sure each knot is: the probability that the truth is within `CONFIDENCE_S` of it. None from an
+        aligner that does not tell.
 
     Raises
     ------
     InvalidInputError
-        If the lengths differ, there are fewer than two knots, or the map is not finite and monotone.
+        If the lengths differ, there are fewer than two knots, the map is not finite and monotone, or a
+        confidence is no probability.
 
     Examples
     --------
@@ -278,6 +285,7 @@ class Alignment:
     score_times: FloatArray
     audio_times: FloatArray
     info: Mapping[str, Any] = field(default_factory=dict)
+    confidences: FloatArray | None = None
 
     def __post_init__(self) -> None:
         score_times = as_times(self.score_times, "score_times", where="Alignment")
@@ -297,6 +305,15 @@ class Alignment:
             )
         object.__setattr__(self, "score_times", score_times)
         object.__setattr__(self, "audio_times", audio_times)
+        if self.confidences is not None:
+            confidences = np.array(self.confidences, dtype=np.float64)
+            if confidences.shape != score_times.shape or not ((confidences >= 0) & (confidences <= 1)).all():
+                raise InvalidInputError(
+                    f"confidences must be {score_times.size} numbers from 0 to 1, got shape "
+                    f"{confidences.shape} (Alignment)."
+                )
+            confidences.flags.writeable = False
+            object.__setattr__(self, "confidences", confidences)
 
     def at(self, score_times: ArrayLike) -> FloatArray:
         """Return when score times sound.
@@ -319,6 +336,24 @@ class Alignment:
         before = np.minimum(wanted - self.score_times[0], 0.0)
         after = np.maximum(wanted - self.score_times[-1], 0.0)
         return np.asarray(inside + before + after, dtype=np.float64)
+
+    def confidence_at(self, score_times: ArrayLike) -> FloatArray | None:
+        """Return how sure the map is at score times, linear between knots; None if the aligner does not tell.
+
+        Parameters
+        ----------
+        score_times : array_like, shape (n,)
+            Seconds of score time.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n,), or None
+            The probability that the truth is within `CONFIDENCE_S` of what `at` returns.
+        """
+        if self.confidences is None:
+            return None
+        wanted = as_times(score_times, "score_times", monotone=False)
+        return np.interp(wanted, self.score_times, self.confidences)
 
 
 @dataclass(frozen=True, eq=False)

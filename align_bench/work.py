@@ -148,8 +148,11 @@ class Work:
 
     def _keep(self, recording: Recording, outcome: Outcome) -> None:
         row, onsets = judged(recording, outcome, self._aligner.description.trained_on)
+        confidences = None
+        if onsets is not None and outcome.alignment is not None:
+            confidences = outcome.alignment.confidence_at(onsets[0])
         with self._lock:
-            self._store.add(row, onsets)
+            self._store.add(row, onsets, confidences)
             self._advance()
 
     def elsewhere(self, cluster: Cluster) -> None:

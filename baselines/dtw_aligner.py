@@ -83,6 +83,10 @@ class DTWAligner(ABC):
     def features(self, audio: Audio) -> Features:
         """Return what is compared: a vector a frame, of a recording or of a rendered score."""
 
+    def compared(self, features: Features) -> Features:
+        """Return what of the features the path is found by; a subclass may use the rest otherwise."""
+        return features
+
     def feature_key(self) -> dict[str, Any] | None:
         """Return what `features` depend on beside the audio, JSON-able; None: they are not kept on disk.
 
@@ -100,15 +104,17 @@ class DTWAligner(ABC):
         x, y = self._score_features(score), self.features(audio)
         facts: dict[str, Any] = {"rendering": describe(synthesiser=self.synthesiser)}
         if self.structure == "jumps":
-            found = align_with_jumps(score, x, y, LEAD_IN_S, self.metric, self.threshold)
+            sides = self.compared(x), self.compared(y)
+            found = align_with_jumps(score, *sides, LEAD_IN_S, self.metric, self.threshold)
             if isinstance(found, Alignment):
                 return Alignment(found.score_times, found.audio_times, {**facts, **found.info})
             facts |= found
-        alignment = self._time_map(x, y, facts)
-        return Alignment(alignment.score_times - LEAD_IN_S, alignment.audio_times, alignment.info)
+        return self._time_map(score, x, y, facts)
 
-    def _time_map(self, x: Features, y: Features, info: dict[str, Any]) -> Alignment:
-        return path_to_alignment(self._path(x, y), x.frame_rate, y.frame_rate, info)
+    def _time_map(self, score: Score, x: Features, y: Features, info: dict[str, Any]) -> Alignment:
+        """Return the alignment; the rendering, whose features ``x`` are, begins before the score."""
+        path = self._path(self.compared(x), self.compared(y))
+        return before_lead_in(path_to_alignment(path, x.frame_rate, y.frame_rate, info))
 
     def _path(self, x: Features, y: Features) -> Path:
         if self.decoder == "fastdtw":
@@ -142,3 +148,8 @@ class DTWAligner(ABC):
             key |= {"revision": REVISION, "score": score.digest, "rendering": rendering, "lead_in": LEAD_IN_S}
             values, frame_rate = cached_arrays("score features", key, compute)
         return Features(values, float(frame_rate))
+
+
+def before_lead_in(alignment: Alignment) -> Alignment:
+    """Return the alignment of a score, given that of its rendering, which begins with silence."""
+    return Alignment(alignment.score_times - LEAD_IN_S, alignment.audio_times, alignment.info)

@@ -65,7 +65,8 @@ def _align(session: Session, content: bytes) -> _Answer:
     if alignment is None:
         return answer, []
     answer["alignment"] = alignment.info
-    return answer, [alignment.score_times.tobytes(), alignment.audio_times.tobytes()]
+    columns = (alignment.score_times, alignment.audio_times, alignment.confidences)
+    return answer, [b"" if column is None else column.tobytes() for column in columns]
 
 
 def _limit_memory(limit: int) -> None:

@@ -119,8 +119,9 @@ class AlignerProcess:
             reply = self._ask("align", (load_score, load_audio), self.timeout)
             if reply["status"] != "ok":
                 return Outcome(**reply)
-            score_times, audio_times = (np.frombuffer(self._receive(_KNOTS_LIMIT_S)) for _ in range(2))
-            alignment = Alignment(score_times, audio_times, info=reply["alignment"])
+            score_times, audio_times, sure = (np.frombuffer(self._receive(_KNOTS_LIMIT_S)) for _ in range(3))
+            confidences = sure if sure.size else None
+            alignment = Alignment(score_times, audio_times, reply["alignment"], confidences)
             return Outcome(**{**reply, "alignment": alignment})
         except _EndedError as ended:
             seconds = time.perf_counter() - begin

@@ -34,12 +34,15 @@ def smooth_tempo(
     Returns
     -------
     numpy.ndarray, shape (n_frames,)
-        Seconds of score time, ascending strictly; the first and the last are those of the alignment.
+        Seconds of score time, ascending strictly. Before the first knot and after the last one it goes on at
+        the mean tempo: silence there is none of the music's.
     """
     times = np.arange(n_frames) / frame_rate
     # Where the map waits, a knot an instant later keeps it a function of recording time.
     heard = alignment.audio_times + 1e-9 * np.arange(alignment.audio_times.size)
-    written = np.interp(times, heard, alignment.score_times)
+    tempo = (alignment.score_times[-1] - alignment.score_times[0]) / max(heard[-1] - heard[0], 1e-3)
+    beyond = np.minimum(times - heard[0], 0.0) + np.maximum(times - heard[-1], 0.0)
+    written = np.interp(times, heard, alignment.score_times) + tempo * beyond
     sigma = smoothing_s * frame_rate
     # Turned about its ends, so that these stay and a constant tempo is not bent there.
     margin = min(round(4 * sigma), n_frames - 1)

@@ -67,8 +67,12 @@ class Siamese(DTWAligner):
         self.threshold = card.threshold if self.binary else None
 
     def features(self, audio: Audio) -> Features:
-        """Return the embedding of every frame, shape (32, n_frames)."""
+        """Return the network's output for every frame; see `compared` for the embedding in it."""
         return self._encoder.embed(self._encoder.config.features(audio))
+
+    def compared(self, features: Features) -> Features:
+        """Return the embedding, shape (n_dims, n_frames), of what the network says."""
+        return Features(features.values[: self._encoder.config.n_dims], features.frame_rate)
 
     def feature_key(self) -> dict[str, Any]:
         """Return the checkpoint's hash, and the device, which rounds in its own way."""

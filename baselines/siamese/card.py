@@ -18,6 +18,7 @@ from align_bench.types import Audio
 
 REPRESENTATIONS = {"cqt": log_cqt, "stft": log_stft, "cqt+mel": log_cqt_mel}
 CARD_VERSION = 1
+LOWEST_KEY, N_KEYS = 21, 88  # of a piano, MIDI note numbers
 
 Weights = dict[str, NDArray[np.float32]]
 Model = TypeVar("Model")
@@ -43,6 +44,11 @@ class ModelConfig:
         Of the embedding.
     onset_gain : float
         Factor on the rectified difference, the second input channel.
+    hidden : int
+        Channels of the layer before the last.
+    n_pitches : int
+        88: the network also says how likely each key of a piano is struck in a frame, as a logit; 0: it
+        does not.
     """
 
     representation: str = "cqt"
@@ -52,6 +58,8 @@ class ModelConfig:
     channels: int = 16
     n_dims: int = 32
     onset_gain: float = 3.0
+    hidden: int = 64
+    n_pitches: int = 0
 
     @classmethod
     def of(cls, representation: str) -> ModelConfig:
@@ -61,7 +69,9 @@ class ModelConfig:
         if representation == "stft":
             return cls("stft", n_bins=384, frequency_stride=4)
         if representation == "cqt+mel":
-            return cls("cqt+mel", n_bins=180, views=(84, 96), frequency_stride=2)
+            return cls(
+                "cqt+mel", n_bins=180, views=(84, 96), frequency_stride=2, hidden=128, n_pitches=N_KEYS
+            )
         raise unknown_name("representation", representation, REPRESENTATIONS)
 
     @property
@@ -145,7 +155,7 @@ def read_checkpoint(
         config = replace(config, views=tuple(config.views))
         card = ModelCard(**{**document, "config": config})
         model = build(card.config, weights)
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, ArithmeticError, RuntimeError, OSError) as error:
         raise InvalidInputError(
             f"checkpoint must come from 'align-bench train siamese', got {str(path)!r}: {error}."
         ) from error

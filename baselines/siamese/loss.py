@@ -49,6 +49,17 @@ def contrastive_loss(distance: Tensor, dissimilar: Tensor, margin: float) -> Ten
     return 0.5 * torch.where(dissimilar, torch.relu(margin - distance), distance).square()
 
 
+def strike_loss(logits: Tensor, struck: Tensor) -> Tensor:
+    """Return the cross-entropy of struck keys, summed over the keys, mean over frames.
+
+    Parameters
+    ----------
+    logits, struck : Tensor, shape (batch, n_pitches, n_frames)
+        ``struck`` in [0, 1].
+    """
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, struck) * logits.shape[1]
+
+
 def crop_loss(
     distance: Tensor, offsets: Tensor, frame_rate: float, margin: float, hard: bool = True
 ) -> Tensor:

@@ -24,9 +24,10 @@ __all__ = ["Encoder", "ModelCard", "ModelConfig", "load_checkpoint", "save_check
 
 
 class Encoder(nn.Module):
-    """One twin: spectrogram (batch, n_bins, n_frames) -> embeddings (batch, n_dims, n_frames).
+    """One twin: spectrogram (batch, n_bins, n_frames) -> (batch, n_dims + n_pitches, n_frames).
 
-    Its receptive field, the patch, is 11 frames (224 ms) and one more for the difference.
+    The first ``n_dims`` rows are the embedding, the others the logits of struck keys. Its receptive field,
+    the patch, is 11 frames (224 ms) and one more for the difference.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -47,11 +48,13 @@ class Encoder(nn.Module):
             with torch.no_grad():
                 n_maps += 2 * n * body(torch.zeros(1, 2, last - first, 1)).shape[2]
         self.head = nn.Sequential(
-            nn.Conv1d(n_maps, 4 * n, 3, padding=1, bias=False),
-            nn.BatchNorm1d(4 * n),
+            nn.Conv1d(n_maps, config.hidden, 3, padding=1, bias=False),
+            nn.BatchNorm1d(config.hidden),
             nn.ReLU(),
-            nn.Conv1d(4 * n, config.n_dims, 3, padding=1),
+            nn.Conv1d(config.hidden, config.n_dims + config.n_pitches, 3, padding=1),
         )
+        if config.n_pitches:  # a key is struck in few frames
+            nn.init.constant_(self.head[3].bias[config.n_dims :], -5.0)  # type: ignore[index]
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Embed every frame."""
@@ -75,7 +78,7 @@ class Encoder(nn.Module):
         Returns
         -------
         Features
-            Shape (n_dims, n_frames).
+            Shape (n_dims + n_pitches, n_frames).
         """
         device = next(self.parameters()).device
         self.eval()

@@ -50,18 +50,20 @@ class Network:
             bins: _Body(config, weights, name, bins[1] - bins[0]) for name, bins in config.bodies.items()
         }
         n_maps = 2 * n * sum(body.n_rows for body in self._bodies.values())
-        hidden, bias = _folded(weights, "head.0", "head.1", (4 * n, n_maps, 3))
+        hidden, bias = _folded(weights, "head.0", "head.1", (config.hidden, n_maps, 3))
         # torch flattens channels before rows, here they come after.
         places, at = [], 0
         for body in self._bodies.values():
             place = at + np.arange(2 * n * body.n_rows).reshape(2 * n, body.n_rows)
             places.append(place.T.ravel())
             at += place.size
-        hidden = hidden.reshape(3, n_maps, 4 * n)[:, np.concatenate(places)].reshape(-1, 4 * n)
-        last = _checked(weights, "head.3.weight", (config.n_dims, 4 * n, 3))
+        hidden = hidden.reshape(3, n_maps, config.hidden)[:, np.concatenate(places)]
+        hidden = hidden.reshape(-1, config.hidden)
+        n_out = config.n_dims + config.n_pitches
+        last = _checked(weights, "head.3.weight", (n_out, config.hidden, 3))
         self._head = [
             (np.ascontiguousarray(hidden), bias),
-            (_as_matrix(last), _checked(weights, "head.3.bias", (config.n_dims,))),
+            (_as_matrix(last), _checked(weights, "head.3.bias", (n_out,))),
         ]
 
     def embed(self, features: Features) -> Features:
@@ -75,7 +77,7 @@ class Network:
         Returns
         -------
         Features
-            Shape (n_dims, n_frames).
+            Shape (n_dims + n_pitches, n_frames): the embedding, then the logits of struck keys.
         """
         with one_thread():
             return in_chunks(self._embed, features, _CHUNK)

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from align_bench.conditions import apply_condition
 from align_bench.features.spectral import SAMPLE_RATE
 from align_bench.synthesis import render
-from align_bench.types import Audio, FloatArray, Recording, Reference
+from align_bench.types import Audio, FloatArray, Recording, Reference, Score
 
+from .card import LOWEST_KEY, N_KEYS
 from .model import ModelConfig
 from .path_loss import Corridor
 
 CROP_FRAMES = 224
 _TOLERANCE_S = 0.022  # within which a path must pass an onset: a frame before or after
+_SAME_ONSET_S = 0.002  # truth files have decimals, MIDI files ticks
 _SHIFT_FRAMES = 20  # crops are not aligned with each other, or position would give the answer away
 
 
@@ -33,6 +35,9 @@ class Pair:
     frame_rate : float
         Of both, in Hz.
     reference : Reference
+    strikes : numpy.ndarray, shape (n_notes, 2)
+        Seconds of the recording and MIDI pitch of each note whose onset the reference has; all notes of a
+        chord are at its reference time.
     views : tuple of (int, int)
         First and last bin of each of the spectrograms that are stacked.
     """
@@ -43,6 +48,7 @@ class Pair:
     audio: NDArray[np.float32]
     frame_rate: float
     reference: Reference
+    strikes: FloatArray
     views: tuple[tuple[int, int], ...]
 
     @classmethod
@@ -59,6 +65,7 @@ class Pair:
             audio.values,
             audio.frame_rate,
             truth,
+            _strikes(recording.score, truth),
             tuple(config.bodies.values()),
         )
 
@@ -81,6 +88,8 @@ class Batch:
     Attributes
     ----------
     score, audio : numpy.ndarray, shape (n_crops, n_bins, CROP_FRAMES), float32
+    struck : numpy.ndarray, shape (n_crops, 88, CROP_FRAMES), float32
+        1 where a key is struck in a frame of the recording; between two frames it is shared.
     corridors : list of Corridor or None
         For each crop, where its path may run; None if it holds too few onsets.
     offsets : numpy.ndarray, shape (n_crops, CROP_FRAMES, CROP_FRAMES), float32
@@ -91,6 +100,7 @@ class Batch:
 
     score: NDArray[np.float32]
     audio: NDArray[np.float32]
+    struck: NDArray[np.float32]
     corridors: list[Corridor | None]
     offsets: NDArray[np.float32]
 
@@ -117,7 +127,7 @@ def draw_batch(
     """
     crops = []
     for i in rng.choice(len(pairs), size=n_crops, p=shares):
-        score, audio, corridor, offsets = _draw_crop(pairs[i], rng)
+        score, audio, struck, corridor, offsets = _draw_crop(pairs[i], rng)
         if augment:
             audio = np.concatenate(
                 [
@@ -125,12 +135,14 @@ def draw_batch(
                     for first, last in pairs[i].views
                 ]
             )
-        crops.append((score, audio, corridor, offsets))
+        crops.append((score, audio, struck, corridor, offsets))
+    scores, recordings, keys, corridors, gaps = zip(*crops, strict=True)
     return Batch(
-        np.stack([crop[0] for crop in crops]),
-        np.stack([crop[1] for crop in crops]),
-        [crop[2] for crop in crops],
-        np.stack([crop[3] for crop in crops]).astype(np.float32),
+        np.stack(scores),
+        np.stack(recordings),
+        np.stack(keys),
+        list(corridors),
+        np.stack(gaps).astype(np.float32),
     )
 
 
@@ -160,7 +172,7 @@ def shares_of(sources: Sequence[Sequence[Pair]]) -> FloatArray:
 
 def _draw_crop(
     pair: Pair, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32], Corridor | None, FloatArray]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], Corridor | None, FloatArray]:
     rate, played, written = pair.frame_rate, pair.played, pair.reference.score_times
     frames = np.arange(CROP_FRAMES)
     last = pair.audio.shape[1] - CROP_FRAMES
@@ -176,9 +188,32 @@ def _draw_crop(
     return (
         pair.score[:, start : start + CROP_FRAMES],
         pair.audio[:, begin : begin + CROP_FRAMES],
+        _struck(pair.strikes, begin, rate),
         _corridor(pair, score_at, heard_at),
         offsets,
     )
+
+
+def _strikes(score: Score, reference: Reference) -> FloatArray:
+    """Return time and pitch of the notes that begin at an onset of the reference."""
+    near = np.searchsorted(reference.score_times, score.starts).clip(1, reference.score_times.size - 1)
+    before = score.starts - reference.score_times[near - 1] < reference.score_times[near] - score.starts
+    at = near - before
+    known = np.abs(reference.score_times[at] - score.starts) < _SAME_ONSET_S
+    return np.stack([reference.times[at][known], score.pitches[known]], axis=1)
+
+
+def _struck(strikes: FloatArray, begin: int, rate: float) -> NDArray[np.float32]:
+    """Return which keys are struck in a crop, shape (88, CROP_FRAMES)."""
+    place = strikes[:, 0] * rate - begin
+    frame = np.floor(place).astype(int)
+    share = place - frame
+    struck = np.zeros((N_KEYS, CROP_FRAMES), dtype=np.float32)
+    for at, weight in ((frame, 1.0 - share), (frame + 1, share)):
+        inside = (at >= 0) & (at < CROP_FRAMES)
+        keys = (strikes[inside, 1] - LOWEST_KEY).astype(int).clip(0, N_KEYS - 1)
+        np.maximum.at(struck, (keys, at[inside]), weight[inside])
+    return struck
 
 
 def _corridor(pair: Pair, score_at: FloatArray, heard_at: FloatArray) -> Corridor | None:

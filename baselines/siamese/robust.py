@@ -1,9 +1,9 @@
 """``siamese-robust``: our own aligner, beyond the paper's four.
 
 What it adds to them: human performances on many pianos in the training material, a mel spectrogram with a
-short window beside the CQT, a loss on paths, D_w squared, the rise of the embedding beside it, and a second
-pass at the recording's tempo. What each is worth, and what was tried and left out:
-``baselines/siamese/checkpoints/README.md``.
+short window beside the CQT, a loss on paths, D_w squared, the rise of the embedding beside it, a second pass
+at the recording's tempo, and a third one that places each onset where its keys are struck. What each is
+worth, and what was tried and left out: ``baselines/siamese/checkpoints/README.md``.
 """
 
 from __future__ import annotations
@@ -14,35 +14,55 @@ import numpy as np
 
 from align_bench.features import Features
 from align_bench.paths import multiscale_dtw, path_to_alignment
+from align_bench.paths.jumps import mean_cost
 from align_bench.paths.tempo import frames_at, smooth_tempo, through
 from align_bench.similarity import Metric
-from align_bench.types import Alignment
+from align_bench.types import Alignment, Score
 
+from ..dtw_aligner import LEAD_IN_S
 from .aligner import Siamese
+from .onsets import place_onsets
 
 _RISES = (0.7, 2.0)
 """Weight, in each pass, of what an embedding changed by since the frame before: where the tempo is known,
 onsets may count for more than what rings."""
 
+MISMATCH = 0.6
+"""Where a frame pair on the path costs more than this share of one drawn at random, the recording does not
+seem to be of this score."""
+
 
 class SiameseRobust(Siamese):
-    """Our best: CQT and mel, many pianos and rooms, D_w squared, and a second pass at the recording's tempo.
+    """Our best: CQT and mel, many pianos and rooms, three passes: D_w, tempo, onsets.
 
     See `Siamese` for the parameters. The second pass has a decoder of its own, because the tempo-matched path
-    runs close to the diagonal, where the multi-scale band finds the exact one.
+    runs close to the diagonal, where the multi-scale band finds the exact one. The third one needs a network
+    that hears struck keys; it gives each onset a confidence.
     """
 
     name, network, binary = "siamese-robust", "robust", False
     metric: ClassVar[Metric] = "sqeuclidean"
 
-    def _time_map(self, x: Features, y: Features, info: dict[str, Any]) -> Alignment:
-        first = super()._time_map(_with_rise(x, _RISES[0]), _with_rise(y, _RISES[0]), info)
-        if y.values.shape[1] < 2:
+    def compared(self, features: Features) -> Features:
+        """Return the embedding with its rise, shape (2 * n_dims, n_frames)."""
+        return _with_rise(super().compared(features), _RISES[0])
+
+    def _time_map(self, score: Score, x: Features, y: Features, info: dict[str, Any]) -> Alignment:
+        first = super()._time_map(score, x, y, info)
+        n_frames = y.values.shape[1]
+        if n_frames < 2:
             return first
-        score_times = smooth_tempo(first, y.values.shape[1], y.frame_rate)
-        sides = (_with_rise(side, _RISES[1]).values for side in (frames_at(x, score_times), y))
+        tempo = smooth_tempo(first, n_frames, y.frame_rate)
+        laid_out = frames_at(super().compared(x), tempo + LEAD_IN_S)
+        sides = [_with_rise(side, _RISES[1]).values for side in (laid_out, super().compared(y))]
         path = multiscale_dtw(*sides, metric=self.metric, tie_rule=self.tie_rule)
-        return through(path_to_alignment(path, y.frame_rate, y.frame_rate, info), score_times, y.frame_rate)
+        cost = path.cost / len(path.steps) / mean_cost(*sides, metric=self.metric)
+        info = {**info, "relative_cost": round(cost, 4), "mismatch": cost > MISMATCH}
+        second = through(path_to_alignment(path, y.frame_rate, y.frame_rate, info), tempo, y.frame_rate)
+        if not self._encoder.config.n_pitches:
+            return second
+        logits = Features(y.values[self._encoder.config.n_dims :], y.frame_rate)
+        return place_onsets(score, logits, second)
 
 
 def _with_rise(embedding: Features, weight: float) -> Features:

@@ -20,7 +20,7 @@ from align_bench.paths import dtw, path_to_alignment
 from align_bench.types import FloatArray, Recording
 
 from .aligner import pick_device
-from .loss import crop_loss, pairwise_distance
+from .loss import crop_loss, pairwise_distance, strike_loss
 from .model import Encoder, ModelCard, ModelConfig, load_checkpoint, save_checkpoint
 from .patches import Batch, Pair, draw_batch, shares_of
 from .path_loss import path_loss
@@ -284,16 +284,20 @@ def _is_over(state: _State, options: TrainingOptions) -> bool:
 
 def _step(state: _State, batch: Batch, options: TrainingOptions, frame_rate: float) -> None:
     device = next(state.encoder.parameters()).device
-    score, audio, offsets = (
+    score, audio, struck, offsets = (
         torch.from_numpy(np.ascontiguousarray(part)).to(device)
-        for part in (batch.score, batch.audio, batch.offsets)
+        for part in (batch.score, batch.audio, batch.struck, batch.offsets)
     )
     state.encoder.train()
-    distance = pairwise_distance(state.encoder(score), state.encoder(audio))
+    n_dims = state.encoder.config.n_dims
+    of_score, of_audio = state.encoder(score)[:, :n_dims], state.encoder(audio)
+    distance = pairwise_distance(of_score, of_audio[:, :n_dims])
     loss = crop_loss(distance, offsets, frame_rate, options.margin, options.hard)
     if options.path_weight > 0.0:
         # At half the cost that aligning uses (D_w squared) a crop's second-best paths still count.
         loss = loss + options.path_weight * path_loss(0.5 * distance.square(), batch.corridors)
+    if state.encoder.config.n_pitches:
+        loss = loss + strike_loss(of_audio[:, n_dims:], struck)
     state.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.encoder.parameters(), 5.0)
@@ -309,9 +313,12 @@ def _validate(encoder: Encoder, pairs: Sequence[Pair], threshold: float | None =
     """
     rows, centred = [], []
     for pair in pairs:
-        x, y = (encoder.embed(Features(side, pair.frame_rate)) for side in (pair.score, pair.audio))
-        path = dtw(x.values, y.values, metric="euclidean", threshold=threshold)
-        estimated = path_to_alignment(path, x.frame_rate, y.frame_rate).at(pair.reference.score_times)
+        x, y = (
+            encoder.embed(Features(side, pair.frame_rate)).values[: encoder.config.n_dims]
+            for side in (pair.score, pair.audio)
+        )
+        path = dtw(x, y, metric="euclidean", threshold=threshold)
+        estimated = path_to_alignment(path, pair.frame_rate, pair.frame_rate).at(pair.reference.score_times)
         truth = pair.reference.times
         centre = estimated - np.median(estimated - truth)
         rows.append([accuracy(truth, estimated, tolerance) for tolerance in _TOLERANCES_S])

@@ -51,7 +51,7 @@ def test_the_configuration_fits_the_features(representation: str, noise_burst: A
     features = config.features(noise_burst)
     assert features.values.shape[0] == config.n_bins
     embedded = lively_encoder(representation).embed(features)
-    assert embedded.values.shape == (config.n_dims, features.values.shape[1])
+    assert embedded.values.shape == (config.n_dims + config.n_pitches, features.values.shape[1])
     assert embedded.frame_rate == features.frame_rate
     assert embedded.values.dtype == np.float32
 

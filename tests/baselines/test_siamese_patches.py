@@ -11,13 +11,14 @@ from align_bench_baselines.siamese.patches import (
     CROP_FRAMES,
     Batch,
     Pair,
+    _strikes,
     change_acoustics,
     draw_batch,
     latency,
     shares_of,
 )
 
-from align_bench.types import Recording, Reference
+from align_bench.types import Recording, Reference, Score
 
 RATE = 50.0
 SLOPE, DELAY = 1.25, 0.6  # the performance: slower than the score, and later
@@ -32,9 +33,9 @@ def numbered(n_frames: int) -> np.ndarray:
 
 
 def made(name: str, n_score: int, n_audio: int, reference: Reference, sign: int = 1) -> Pair:
-    return Pair(
-        name, name, sign * numbered(n_score), sign * numbered(n_audio), RATE, reference, ((0, 2), (2, 3))
-    )
+    strikes = np.stack([reference.times, 60.0 + np.arange(reference.times.size) % 12], axis=1)
+    sides = sign * numbered(n_score), sign * numbered(n_audio)
+    return Pair(name, name, *sides, RATE, reference, strikes, ((0, 2), (2, 3)))
 
 
 @pytest.fixture
@@ -51,7 +52,32 @@ def test_shapes(pair: Pair):
     batch = draw(pair, 0)
     assert batch.score.shape == batch.audio.shape == (4, 3, CROP_FRAMES)
     assert batch.offsets.shape == (4, CROP_FRAMES, CROP_FRAMES)
-    assert {a.dtype for a in (batch.score, batch.audio, batch.offsets)} == {np.dtype(np.float32)}
+    assert batch.struck.shape == (4, 88, CROP_FRAMES)
+    arrays = (batch.score, batch.audio, batch.struck, batch.offsets)
+    assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
+
+
+def test_keys_are_struck_where_the_reference_says(pair: Pair):
+    """Between two frames a strike is shared by distance, so that its centre of mass is its time."""
+    n_struck = 0
+    for seed in range(10):
+        batch = draw(pair, seed)
+        for audio, struck in zip(batch.audio, batch.struck, strict=True):
+            heard = audio[0].astype(np.float64) / FRAME / RATE
+            expected = np.zeros((88, CROP_FRAMES))
+            for time, pitch in pair.strikes:
+                if heard[0] <= time <= heard[-1]:
+                    near = np.clip(1.0 - np.abs(heard - time) * RATE, 0.0, None)
+                    expected[int(pitch) - 21] = np.maximum(expected[int(pitch) - 21], near)
+                    n_struck += 1
+            np.testing.assert_allclose(struck[:, 1:-1], expected[:, 1:-1], atol=1e-5)
+    assert n_struck > 100
+
+
+def test_strikes_are_the_notes_whose_onset_has_a_truth():
+    score = Score([0.0, 0.0, 0.5, 1.0], [0.4, 0.4, 0.9, 1.4], [60, 64, 65, 67], [80] * 4)
+    reference = Reference([0.0, 1.0004], [2.0, 3.5])  # nobody knows when the second chord sounds
+    np.testing.assert_allclose(_strikes(score, reference), [[2.0, 60], [2.0, 64], [3.5, 67]])
 
 
 def test_offsets_by_formula(pair: Pair):

@@ -31,6 +31,12 @@ def test_a_jitter_is_smoothed_away_and_a_ritardando_stays():
     assert smoothed[-1] == pytest.approx(np.interp(frames[-1], times, score), abs=1e-4)
 
 
+def test_silence_before_and_after_the_music_has_no_tempo_of_its_own():
+    alignment = Alignment([0.0, 10.0], [5.0, 25.0])
+    frames = np.arange(1501) / RATE
+    np.testing.assert_allclose(smooth_tempo(alignment, 1501, RATE), (frames - 5.0) / 2, atol=1e-5)
+
+
 def test_it_ascends_strictly_where_the_map_waits_and_leaps():
     alignment = Alignment([0.0, 1.0, 1.0001, 9.0], [0.0, 1.0, 6.0, 6.0])
     smoothed = smooth_tempo(alignment, 301, RATE)
