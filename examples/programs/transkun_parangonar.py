@@ -1,9 +1,9 @@
 """Transcribe, then match notes: Transkun and parangonar as an aligner, in an environment of their own.
 
 A neural network (Transkun 2) transcribes the recording, and its notes are matched with those of the score
-(parangonar's DualDTWNoteMatcher, which it recommends for scores and performances). Among the most accurate
-that there is on clean recordings, and the dearest: about two CPU-minutes a minute of audio, 2 GB of memory.
-The table is in align-bench.toml, the environment is made by::
+(parangonar's DualDTWNoteMatcher, which it recommends, or its AutomaticNoteMatcher where that fits better).
+Among the most accurate that there is on clean recordings, and the dearest: one to two CPU-minutes a minute of
+audio, 2 GB of memory. The table is in align-bench.toml, the environment is made by::
 
     python -m venv transkun-venv && transkun-venv/bin/pip install -r transkun_parangonar.txt
 
@@ -19,6 +19,8 @@ import hashlib
 import os
 import sys
 import types
+from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,11 @@ except (ImportError, OSError):
 import moduleconf
 import transkun
 from parangonar import AutomaticNoteMatcher, DualDTWNoteMatcher
+from parangonar.dp import dtw
+
+# On a matrix of one cell, as of a score of one note, this would never end.
+backtracking = dtw.dtw_backtracking
+dtw.dtw_backtracking = lambda costs: backtracking(costs) if costs.size > 1 else np.zeros((1, 2), int)
 
 WRONG_S = 0.3  # a note this far from the median of its chord has been matched wrongly
 TEMPO_ONSETS = 8  # beyond the first and last match, the tempo of so many onsets goes on
@@ -83,10 +90,10 @@ def note_array(notes: np.ndarray, unit: str) -> np.ndarray:
     return array
 
 
-def match(score: np.ndarray, performance: np.ndarray) -> list[tuple[int, int]]:
-    """Return pairs of a note of the score and one of the performance."""
+def match(score: np.ndarray, performance: np.ndarray) -> Iterator[list[tuple[int, int]]]:
+    """Yield each matcher's pairs of a note of the score and one of the performance."""
     arrays = note_array(score, "beat"), note_array(performance, "sec")
-    # The recommended matcher first; where it fails, parangonar's other one without training, on piano rolls.
+    np.random.seed(0)  # noqa: NPY002  # AutomaticNoteMatcher draws from it
     for matcher in (DualDTWNoteMatcher(), AutomaticNoteMatcher()):
         try:
             found = matcher(*(array.copy() for array in arrays))
@@ -94,48 +101,51 @@ def match(score: np.ndarray, performance: np.ndarray) -> list[tuple[int, int]]:
             print(f"{type(matcher).__name__}: {error!r}", file=sys.stderr)
             continue
         matches = [note for note in found if note["label"] == "match"]
-        pairs = [(int(note["score_id"][1:]), int(note["performance_id"][1:])) for note in matches]
-        if len({score[i, 0] for i, _ in pairs}) > 1:
-            return pairs
-    raise SystemExit(f"no match between {len(score)} notes of the score and {len(performance)} transcribed")
+        yield [(int(note["score_id"][1:]), int(note["performance_id"][1:])) for note in matches]
 
 
-def anchors(score: np.ndarray, performance: np.ndarray) -> np.ndarray:
-    """Return rows of score time and time in the recording of the onsets that are matched, both increasing."""
+def anchors(
+    pairs: list[tuple[int, int]], score: np.ndarray, performance: np.ndarray
+) -> tuple[int, np.ndarray]:
+    """Return how many notes are matched in order, and rows of their score time and time in the recording."""
     chords: dict[float, list[float]] = {}
-    for i, j in match(score, performance):
+    for i, j in pairs:
         chords.setdefault(score[i, 0], []).append(performance[j, 0])
-    times, weights = {}, {}
+    times, weights = [], []
     for onset, heard in sorted(chords.items()):
         right = [time for time in heard if abs(time - np.median(heard)) <= WRONG_S]
         if right:
-            times[onset], weights[onset] = np.mean(right), len(right)
-    rows = np.array(list(times.items()))
+            times.append((onset, np.mean(right)))
+            weights.append(len(right))
+    rows = np.array(times).reshape(-1, 2)
     # Matching is pitch by pitch, so some onsets go back in time. Of all increasing sequences of onsets, keep
     # the one with most notes in it.
-    total, before = np.zeros(len(rows)), np.full(len(rows), -1)
-    for k, weight in enumerate(weights.values()):
+    total, before = np.zeros(len(rows), int), np.full(len(rows), -1)
+    for k, weight in enumerate(weights):
         earlier = np.flatnonzero(rows[:k, 1] < rows[k, 1])
         if earlier.size:
             before[k] = earlier[np.argmax(total[earlier])]
         total[k] = weight + (total[before[k]] if earlier.size else 0)
-    chain = [int(np.argmax(total))]
-    while before[chain[-1]] >= 0:
+    chain = [int(np.argmax(total))] if len(rows) else []
+    while chain and before[chain[-1]] >= 0:
         chain.append(int(before[chain[-1]]))
-    if len(chain) < 2:
-        raise SystemExit("no two matched onsets of the score follow each other in the recording")
-    return rows[chain[::-1]]
+    return int(total.max(initial=0)), rows[chain[::-1]]
 
 
 def beyond(edge: np.ndarray, inner: np.ndarray, onset: float) -> tuple[float, float]:
     """Return an onset and its time in the recording if the tempo between two others goes on."""
-    tempo = (edge[1] - inner[1]) / (edge[0] - inner[0])
+    tempo = (edge[1] - inner[1]) / (edge[0] - inner[0]) if edge[0] != inner[0] else 1.0
     return onset, edge[1] + tempo * (onset - edge[0])
 
 
 def time_map(score: np.ndarray, performance: np.ndarray, duration: float) -> np.ndarray:
     """Return rows of every distinct onset of the score and its time in the recording."""
-    known = anchors(score, performance)
+    # Both matchers take a second. On repeated chords each may be off by one; the better one shows by its
+    # matches being in order.
+    found = [anchors(pairs, score, performance) for pairs in match(score, performance)]
+    weight, known = max(found, key=itemgetter(0), default=(0, None))
+    if not weight:
+        raise SystemExit(f"no match between {len(score)} notes and {len(performance)} transcribed ones")
     onsets = np.unique(score[:, 0])
     n = min(TEMPO_ONSETS, len(known)) - 1
     begin = beyond(known[0], known[n], onsets[0])
