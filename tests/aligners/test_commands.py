@@ -239,7 +239,7 @@ def test_the_examples_are_in_order(monkeypatch: pytest.MonkeyPatch):
     """Whether they can be used depends on what is installed; their tables are read all the same."""
     file = EXAMPLES / "align-bench.toml"
     monkeypatch.setenv("ALIGN_BENCH_CONFIG", str(file))
-    assert sorted(configured()) == ["energy-c", "energy-perl", "sync-toolbox"]
+    assert sorted(configured()) == ["energy-c", "energy-perl", "sync-toolbox", "transkun-parangonar"]
     for target in configured().values():
         command = read_command(target)
         script = [word for word in command.parameters["command"].split() if word.endswith((".pl", ".py"))]
