@@ -12,7 +12,6 @@ entities, zip members, tempo and duration. All that goes wrong is an `InvalidInp
 from __future__ import annotations
 
 import io
-import sys
 import warnings
 import zipfile
 import zlib
@@ -25,6 +24,7 @@ from numpy.typing import ArrayLike
 
 from align_bench.errors import InvalidInputError
 from align_bench.midi import check_duration, read_midi, reason
+from align_bench.partial import import_partitura
 from align_bench.types import FloatArray, Score
 
 MIDI_SUFFIXES = (".mid", ".midi")
@@ -99,11 +99,14 @@ def load_notation(path: Path, *, unfold_repeats: bool = False) -> tuple[FloatArr
     else:
         data = _unzip(data, path) if data[:2] == b"PK" else data
         _check_musicxml(data, path)
-    partitura = _import_partitura()
+    partitura = import_partitura()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # partitura comments on slurs and beams, which we do not use
-            score = partitura.load_kern(str(path)) if kern else partitura.load_musicxml(io.BytesIO(data))
+            if kern:
+                score = partitura.io.importkern.load_kern(str(path))
+            else:
+                score = partitura.io.importmusicxml.load_musicxml(io.BytesIO(data))
             if kern:
                 _add_kern_repeats(partitura, score, data)
             rows, boundaries = [], set()
@@ -210,28 +213,6 @@ def _add_kern_repeats(partitura: Any, score: Any, data: bytes) -> None:
                 begin = at
             if b"|:" in bar or b"!:" in bar:
                 begin = at
-
-
-def _import_partitura() -> Any:
-    """Import partitura without letting it see pyfluidsynth.
-
-    partitura 1.9.0 downloads a soundfont of 35 MB while it is *imported* if pyfluidsynth works, and
-    fails without a network; we only read scores with it.
-    """
-    if "partitura" in sys.modules:
-        return sys.modules["partitura"]
-    seen = sys.modules.get("fluidsynth")
-    sys.modules["fluidsynth"] = None  # type: ignore[assignment]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import partitura
-    finally:
-        if seen is None:
-            del sys.modules["fluidsynth"]
-        else:
-            sys.modules["fluidsynth"] = seen
-    return partitura
 
 
 def read_file(path: Path) -> bytes:

@@ -15,6 +15,8 @@ from align_bench.errors import InvalidInputError, unknown_name
 
 Metric = Literal["euclidean", "sqeuclidean", "cosine"]
 METRICS: tuple[str, ...] = ("euclidean", "sqeuclidean", "cosine")
+LARGEST = 1e15
+"""A feature. Squared and summed over its dimensions and some frames of a path it still is a float32."""
 
 
 def as_sequences(x: ArrayLike, y: ArrayLike, metric: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -40,7 +42,8 @@ def as_sequences(x: ArrayLike, y: ArrayLike, metric: str) -> tuple[NDArray[np.fl
     UsageError
         If the metric is unknown.
     InvalidInputError
-        If a matrix is empty, not two-dimensional, not finite, or the numbers of dimensions differ.
+        If a matrix is empty, not two-dimensional, not finite or larger than ``LARGEST`` somewhere, or the
+        numbers of dimensions differ.
     """
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
@@ -50,6 +53,9 @@ def as_sequences(x: ArrayLike, y: ArrayLike, metric: str) -> tuple[NDArray[np.fl
             f"x and y must have one number of dimensions, got {matrices[0].shape[0]} and "
             f"{matrices[1].shape[0]}. Their shape is (n_dims, n_frames): transpose what has frames first."
         )
+    for name, matrix in zip("xy", matrices, strict=True):
+        if (peak := max(matrix.max(), -matrix.min())) > LARGEST:
+            raise InvalidInputError(f"{name} must be at most {LARGEST:g}, got {peak:g}. Scale x and y down.")
     if metric == "cosine":
         norms = [np.linalg.norm(m.astype(np.float64), axis=0) for m in matrices]
         matrices = [

@@ -186,14 +186,17 @@ def start_up(repeats: int) -> list[str]:
         "import mido, soundfile, soxr, fluidsynth, numba, safetensors, align_bench.cli, align_bench.scores, "
         "align_bench.api, align_bench.paths._solver, align_bench_baselines.siamese.network"
     )
+    readers = f"{imports}; from align_bench.partial import import_partitura; import_partitura()"
     with tempfile.TemporaryDirectory() as folder:
-        score, audio = one_minute(Path(folder))
-        command = ["-m", "align_bench", "align", str(score), str(audio)]
+        score, audio, notation = map(str, one_minute(Path(folder)))
+        command = ["-m", "align_bench", "align", score, audio]
         cases = (
             ("the first ever, which compiles", command, {"NUMBA_CACHE_DIR": "{new}/numba"}),
             ("a piece never seen", command, {}),
+            ("a piece never seen, in MusicXML", [*command[:3], notation, audio], {}),
             ("a score that was seen", command, {"ALIGN_BENCH_CACHE": f"{folder}/seen"}),
             ("imports alone", ["-c", imports], {}),
+            ("imports alone, for MusicXML", ["-c", readers], {}),
         )
         program(command, ALIGN_BENCH_CACHE=f"{folder}/seen")
         for name, arguments, variables in cases:

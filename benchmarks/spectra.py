@@ -38,8 +38,8 @@ SPECTRA: dict[str, tuple[Callable[[Audio], Any], Callable[[Audio], Any]]] = {
 }
 
 
-def one_minute(folder: Path) -> tuple[Path, Path]:
-    """Write a score of one minute and a recording of it, 0.5 s late."""
+def one_minute(folder: Path) -> tuple[Path, Path, Path]:
+    """Write a score of one minute as MIDI, a recording of it, 0.5 s late, and the score as MusicXML."""
     import mido
 
     from align_bench.scores import load_score
@@ -47,8 +47,8 @@ def one_minute(folder: Path) -> tuple[Path, Path]:
 
     rng = np.random.default_rng(0)
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000)])
-    for _ in range(240):
-        pitch = int(rng.integers(48, 85))
+    pitches = rng.integers(48, 85, 240).tolist()
+    for pitch in pitches:
         track.append(mido.Message("note_on", note=pitch, velocity=80))
         track.append(mido.Message("note_off", note=pitch, time=240))
     midi = mido.MidiFile(ticks_per_beat=480)
@@ -57,4 +57,27 @@ def one_minute(folder: Path) -> tuple[Path, Path]:
     audio = render(load_score(folder / "score.mid"), program=1, sample_rate=44100)
     late = np.pad(audio.samples, (22050, 0))
     soundfile.write(folder / "audio.wav", np.stack([late, late], axis=1), 44100)
-    return folder / "score.mid", folder / "audio.wav"
+    (folder / "score.musicxml").write_text(_musicxml(pitches), encoding="utf-8")
+    return folder / "score.mid", folder / "audio.wav", folder / "score.musicxml"
+
+
+def _musicxml(pitches: list[int]) -> str:
+    """Return eighth notes in bars of four quarters, at 120 quarters a minute."""
+    head = (
+        "<attributes><divisions>2</divisions>"
+        "<time><beats>4</beats><beat-type>4</beat-type></time></attributes>"
+    )
+    bars = ""
+    for k, pitch in enumerate(pitches):
+        if k % 8 == 0:
+            bars += f'{"</measure>" * (k > 0)}<measure number="{k // 8 + 1}">{head * (k == 0)}'
+        bars += (
+            f"<note><pitch><step>{'CCDDEFFGGAAB'[pitch % 12]}</step>"
+            f"<alter>{int(pitch % 12 in (1, 3, 6, 8, 10))}</alter><octave>{pitch // 12 - 1}</octave></pitch>"
+            f"<duration>1</duration><voice>1</voice><type>eighth</type></note>"
+        )
+    part = '<score-part id="P1"><part-name>Piano</part-name></score-part>'
+    return (
+        f'<score-partwise version="4.0"><part-list>{part}</part-list><part id="P1">{bars}</measure></part>'
+        f"</score-partwise>"
+    )

@@ -35,7 +35,7 @@ import typer
 from rich.progress import track
 from scipy.signal import fftconvolve, lfilter
 
-from align_bench.scores import _import_partitura
+from align_bench.partial import import_partitura
 
 RATE = 44100
 EXCERPT_S = 60.0
@@ -69,7 +69,7 @@ def plain(place: str) -> str:
 
 def cut(match: Path, name: str, rng: np.random.Generator) -> Excerpt | None:
     """Return a minute of a performance, and its score at a constant tempo; None if it has too few notes."""
-    performance, alignment, score = _import_partitura().load_match(str(match), create_score=True)
+    performance, alignment, score = import_partitura().load_match(str(match), create_score=True)
     played = {n["id"]: n for n in performance[0].notes}
     array = score[0].note_array(include_grace_notes=False)
     written = {n["id"]: n for n in array if n["duration_quarter"] > 0}

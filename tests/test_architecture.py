@@ -15,7 +15,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # From the ground up: a module may import from its own floor and from those below.
 FLOORS = (
-    ("errors", "types", "cache", "storage", "blas"),
+    ("errors", "types", "cache", "storage", "blas", "partial"),
     ("midi", "scores", "structure", "synthesis", "features", "similarity", "conditions", "metrics"),
     ("paths",),
     ("aligners", "datasets"),

@@ -177,6 +177,7 @@ def forward(
     tie: int,
     row: Float64,
     words: UInt32,
+    bound: float,
 ) -> None:
     """Accumulate the costs of strips.
 
@@ -185,7 +186,8 @@ def forward(
     plan : int64, shape (n, 4)
         What to do, a row a strip: the strip, its first tile, how many tiles, and where in ``words`` its
         directions go. First and last tiles must not decrease, and a strip must begin in a column that the
-        one before has reached. Cells outside the tiles count as infinitely far.
+        one before has reached. Cells outside the tiles count as infinitely far. With a ``bound``, tiles that
+        the cheapest path cannot touch are taken out of the plan.
     source : int
         EUCLIDEAN or SQEUCLIDEAN (``x`` and ``y`` are packed frames), or MATRIX (``x`` is the cost).
     x : float32, shape (n_strips, dims * LANES); or the cost, shape (n_score, n_audio)
@@ -200,6 +202,10 @@ def forward(
         Accumulated cost of the score frame above, column ``c`` at ``c + 1``; replaced by the last one's.
     words : uint32, shape (n_words,)
         Directions, ``STEPS * WORDS`` a tile.
+    bound : float
+        What the cheapest path costs at most, or infinity. Costs are not negative, so it has no cell whose
+        accumulated cost is more; such a cell may get a wrong cost here, but again one above the bound.
+        Where no cell of a row is within it, nothing more is done.
     """
     dims, stride = y.shape
     tile_words = STEPS * WORDS
@@ -207,9 +213,24 @@ def forward(
     state = np.empty(2 * LANES, np.float32)
     above = np.empty(STEPS, np.float32)
     y_flat = y.reshape(y.size)
+    pruned = bound < np.inf
+    begin, end = 0, row.size - 1  # of what is within the bound in the row above
     for p in range(plan.shape[0]):
+        if pruned:
+            while begin <= end and row[begin] > bound:
+                begin += 1
+            while end >= begin and row[end] > bound:
+                end -= 1
+            if begin > end:
+                plan[p:, 2] = 0
+                return
+            first = max(begin - 1, 0) // STEPS
+            plan[p, 2] -= first - plan[p, 1]
+            plan[p, 1] = first
+            if p > 0:
+                plan[p, 3] = min(plan[p, 3], plan[p - 1, 3] + plan[p - 1, 2] * tile_words)
         strip, start, at = plan[p, 0], plan[p, 1] * STEPS, plan[p, 3]
-        level = min(row[start], row[start + 1])
+        level = row[begin] if pruned else min(row[start], row[start + 1])
         state[:] = np.inf
         state[LANES] = row[start] - level
         row[start] = np.inf
@@ -222,8 +243,8 @@ def forward(
                 _fill_distances(x[strip], y_flat, dims, left, t0, source, threshold, ring)
             if tile == 0:  # lanes that have not reached the first column yet
                 for t in range(t0, t0 + LANES):
-                    end = (t % _RING + 1) * LANES
-                    ring[end - LANES + 1 + t - t0 : end] = np.inf
+                    stop = (t % _RING + 1) * LANES
+                    ring[stop - LANES + 1 + t - t0 : stop] = np.inf
             for u in range(STEPS):
                 above[u] = row[t0 + u + 1] - level
             _sweep(ring, t0, above, state, weights, tie, words[at : at + tile_words])
@@ -233,6 +254,11 @@ def forward(
             lowest = state[:LANES].min()
             state -= lowest
             level += lowest
+            if pruned and end <= t0 + STEPS and level + state.min() > bound:
+                plan[p, 2] = tile + 1
+                row[t0 + STEPS - LANES + 2 : t0 + STEPS + 1] = np.inf
+                break
+        end = start + plan[p, 2] * STEPS
 
 
 @njit(cache=True, nogil=True)
@@ -246,7 +272,8 @@ def backtrack(
     Returns
     -------
     (int, int, int)
-        The next cell, and how many steps there are now. A cell with ``-1`` is before the start.
+        The next cell, and how many steps there are now. A cell with ``-1`` is before the start. No steps at
+        all if the way leaves the plan.
     """
     first_row = plan[0, 0] * LANES
     while i >= first_row and i >= 0 and j >= 0:
@@ -255,6 +282,8 @@ def backtrack(
         steps[steps.shape[0] - n_steps, 1] = j
         p, lane = divmod(i - first_row, LANES)
         step = j + lane - plan[p, 1] * STEPS
+        if not 0 <= step < plan[p, 2] * STEPS:
+            return i, j, 0
         word = words[plan[p, 3] + step * WORDS + lane // 16] >> np.uint32(lane % 16)
         by_score = (word >> np.uint32(16)) & np.uint32(1)
         by_audio = word & np.uint32(1) and not by_score

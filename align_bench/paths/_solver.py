@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from align_bench.errors import InvalidInputError, unknown_name
 from align_bench.paths import _kernels
 from align_bench.paths._kernels import LANES, STEPS, WORDS, n_tiles
-from align_bench.paths.path import Path, weighted_sum
+from align_bench.paths.path import Path, StepWeights, TieRule, weighted_sum
 from align_bench.types import FloatArray, IntArray
 
 TIE_RULES: tuple[str, ...] = ("diagonal", "score", "audio")
@@ -30,13 +30,13 @@ class Solver:
         As in `align_bench.paths.dtw`.
     """
 
-    def __init__(self, costs: CellCosts, step_weights: Sequence[float], tie_rule: str) -> None:
+    def __init__(self, costs: CellCosts, step_weights: StepWeights, tie_rule: TieRule) -> None:
         if tie_rule not in TIE_RULES:
             raise unknown_name("tie_rule", tie_rule, TIE_RULES)
         self.weights = np.array(step_weights, dtype=np.float32)
         if self.weights.shape != (3,) or not (np.isfinite(self.weights) & (self.weights > 0)).all():
             raise InvalidInputError(f"step_weights must be three numbers > 0, got {step_weights}.")
-        self.costs, self.tie_rule = costs, tie_rule
+        self.costs, self.step_weights, self.tie_rule = costs, step_weights, tie_rule
 
     def sequences(
         self, x: NDArray[np.float32], y: NDArray[np.float32], threshold: float | None, *, root: bool
@@ -61,11 +61,15 @@ class Solver:
         self.threshold = np.float32(-1.0)
         return self
 
-    def exact(self, max_memory: int | None) -> Path:
-        """Return the cheapest path, checkpointed if the directions would take more than ``max_memory``."""
+    def exact(self, max_memory: int | None, some: Path | None = None) -> Path:
+        """Return the cheapest path, checkpointed if the directions would take more than ``max_memory``.
+
+        Given some path, cells that cost more to reach than all of that are left out.
+        """
         n, m = self.shape
         strips = -(-n // LANES)
         strip_bytes = 4 * n_tiles(m) * STEPS * WORDS
+        bound = np.inf if some is None else self._bound(some)
         row = self._corner()
         block = strips
         if max_memory is not None and strips * strip_bytes > max_memory:
@@ -75,16 +79,30 @@ class Solver:
         rows = []
         for start in starts[:-1]:
             rows.append(row.copy())
-            self._forward(_whole_rows(start, start + block, m, keep=False), row)
+            self._forward(_whole_rows(start, start + block, m, keep=False), row, bound)
         rows.append(row)
 
         steps, cell = np.empty((n + m - 1, 2), np.int64), (n - 1, m - 1, 0)
         for start in reversed(starts):
             plan = _whole_rows(start, min(start + block, strips), cell[1] + 1, keep=True)
-            words = self._forward(plan, rows.pop())
+            words = self._forward(plan, rows.pop(), bound)
             cell = _kernels.backtrack(words, plan, cell[0], cell[1], steps, cell[2])
+            if cell[2] == 0:
+                return self.exact(max_memory)  # there is no path within the bound
             del words
-        return self._path(steps, cell[2], "exact" if len(starts) == 1 else "exact-checkpointed")
+        path = self._path(steps, cell[2], "exact" if len(starts) == 1 else "exact-checkpointed")
+        return path if path.cost <= bound else self.exact(max_memory)
+
+    def _bound(self, some: Path) -> float:
+        """Return what the cheapest path costs at most in the kernels' arithmetic, given some path.
+
+        Their rounding errors are those of accumulated costs across a strip, so they grow with the costs far
+        from the path. One such cost is many times the error of an hour.
+        """
+        across = np.arange(min(self.shape))
+        far = self.costs(across, self.shape[1] - 1 - across).max()
+        first = self.costs(some.steps[:1, 0], some.steps[:1, 1])[0]  # weighs as a diagonal step there
+        return float((1 + 1e-4) * some.cost + self.weights.max() * (first + far))
 
     def banded(self, first: IntArray, last: IntArray, method: str) -> Path:
         """Return the cheapest path within a band.
@@ -114,11 +132,12 @@ class Solver:
         row[0] = 0.0
         return row
 
-    def _forward(self, plan: IntArray, row: FloatArray) -> NDArray[np.uint32]:
+    def _forward(self, plan: IntArray, row: FloatArray, bound: float = np.inf) -> NDArray[np.uint32]:
         """Accumulate the strips of a plan, updating ``row``; return their directions."""
         words = np.empty(int((plan[:, 3] + plan[:, 2] * STEPS * WORDS).max()), np.uint32)
         tie = TIE_RULES.index(self.tie_rule)
-        _kernels.forward(plan, self.source, self.x, self.y, self.threshold, self.weights, tie, row, words)
+        sides = (self.source, self.x, self.y, self.threshold)
+        _kernels.forward(plan, *sides, self.weights, tie, row, words, bound)
         return words
 
     def _path(self, steps: IntArray, n_steps: int, method: str) -> Path:

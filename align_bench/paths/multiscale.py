@@ -8,12 +8,17 @@ features each, 97 of 99 paths were the exact ones, one was another of the same c
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from align_bench.errors import InvalidInputError
 from align_bench.paths.path import Path, StepWeights, TieRule
 from align_bench.similarity import Metric, as_sequences, cell_costs
+
+if TYPE_CHECKING:
+    from align_bench.paths._solver import Solver
 
 POOL = 4  # frames of a level that make one of the next
 SMALL = 2**22  # cells that are searched whole
@@ -59,27 +64,61 @@ def multiscale_dtw(
     if radius < 1:
         raise InvalidInputError(f"radius must be a number of frames >= 1, got {radius}.")
     a, b = as_sequences(x, y, metric)
-    return _solve(a, b, radius, metric, threshold, step_weights, tie_rule)
+    return _solve(a, b, metric, threshold, step_weights, tie_rule, radius, SMALL)
 
 
 def _solve(
     a: NDArray[np.float32],
     b: NDArray[np.float32],
-    radius: int,
     metric: Metric,
     threshold: float | None,
     step_weights: StepWeights,
     tie_rule: TieRule,
+    radius: int,
+    small: int,
 ) -> Path:
-    from align_bench.paths._kernels import LANES
     from align_bench.paths._solver import Solver
 
     costs = cell_costs(a, b, metric, threshold)
     solver = Solver(costs, step_weights, tie_rule).sequences(a, b, threshold, root=metric == "euclidean")
     n, m = solver.shape
-    if n * m <= SMALL or min(n, m) <= POOL:
+    if n * m <= small or min(n, m) <= POOL:
         return solver.exact(max_memory=None)
-    coarse = _solve(_pooled(a), _pooled(b), radius, metric, None, step_weights, tie_rule).steps
+    return in_band(solver, a, b, metric, radius=radius, small=small)
+
+
+def in_band(
+    solver: Solver,
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    metric: Metric,
+    *,
+    radius: int,
+    small: int,
+) -> Path:
+    """Return the cheapest path near the one that the sequences have at a quarter of the frame rate.
+
+    Parameters
+    ----------
+    solver : Solver
+        Of the two sequences.
+    a, b : numpy.ndarray
+        As from `align_bench.similarity.as_sequences` with this metric.
+    metric : {'euclidean', 'sqeuclidean', 'cosine'}
+    radius : int
+        As in `multiscale_dtw`.
+    small : int
+        Cells of a matrix that is searched whole.
+
+    Returns
+    -------
+    Path
+    """
+    from align_bench.paths._kernels import LANES
+
+    n, m = solver.shape
+    weights, tie_rule = solver.step_weights, solver.tie_rule
+    coarse = _solve(_pooled(a), _pooled(b), metric, None, weights, tie_rule, radius, small).steps
     edges = np.arange(0, n, LANES)
     # A coarser path has every coarser row; its steps do not decrease, so neither do these.
     enters = np.searchsorted(coarse[:, 0], edges // POOL, side="left")

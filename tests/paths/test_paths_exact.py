@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -10,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from align_bench.errors import InvalidInputError, UsageError
-from align_bench.paths import dtw, dtw_matrix
-from align_bench.similarity import METRICS, binary_matrix, distance_matrix
+from align_bench.paths import dtw, dtw_matrix, exact
+from align_bench.paths._kernels import LANES
+from align_bench.paths._solver import Solver, _whole_rows
+from align_bench.similarity import METRICS, as_sequences, binary_matrix, cell_costs, distance_matrix
 
 STEPS = {"diagonal": (1, 1), "score": (1, 0), "audio": (0, 1)}
 ORDER = {
@@ -19,6 +22,30 @@ ORDER = {
     "score": ("score", "diagonal", "audio"),
     "audio": ("audio", "diagonal", "score"),
 }
+
+
+@pytest.fixture(params=["short", "long"], autouse=True, scope="module")
+def length(request):
+    """Run every test twice: the second time, sequences of any length count as long, and are pruned."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact, "PRUNED_FROM", 1 if request.param == "long" else 10**9)
+        yield request.param
+
+
+@pytest.fixture
+def shares(monkeypatch):
+    """Return a list with the share of tiles that each sweep works through."""
+    found = []
+    forward = Solver._forward
+
+    def watched(self, plan, *rest):
+        planned = plan[:, 2].sum()
+        words = forward(self, plan, *rest)
+        found.append(plan[:, 2].sum() / planned)
+        return words
+
+    monkeypatch.setattr(Solver, "_forward", watched)
+    return found
 
 
 def plain_dtw(cost, weights, tie_rule):
@@ -168,6 +195,105 @@ def test_bounded_memory_where_the_path_enters_a_block_at_the_edge_of_a_tile():
         )
 
 
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("tie_rule", list(ORDER))
+def test_pruning_leaves_most_of_the_matrix_out_and_the_path_as_it_is(monkeypatch, shares, metric, tie_rule):
+    x, y = performance(np.random.default_rng(11), 2000, 1800, noise=0.02)
+    found = {}
+    for long in (1, 10**9):
+        monkeypatch.setattr(exact, "PRUNED_FROM", long)
+        for max_memory in (10**9, 0):
+            shares.clear()
+            found[long, max_memory] = dtw(x, y, metric=metric, tie_rule=tie_rule, max_memory=max_memory)
+            if long == 1:
+                # The guess, at two scales; then one sweep, or two for each block but the last.
+                assert shares[:2] == [1, 1]
+                assert all(share < 1 for share in shares[2:])
+                assert shares[2] < 0.3
+                assert (len(shares) == 3) == (max_memory > 0)
+            else:
+                assert all(share == 1 for share in shares)
+    whole = found[10**9, 10**9]
+    assert all(np.array_equal(path.steps, whole.steps) for path in found.values())
+    assert all(path.cost == whole.cost for path in found.values())
+
+
+@pytest.mark.parametrize("max_memory", [10**9, 0])
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.9, 0.9999])
+def test_a_bound_that_is_too_low_does_no_harm(shares, part, max_memory):
+    x, y = as_sequences(*performance(np.random.default_rng(13), 900, 1000), "cosine")
+    solver = Solver(cell_costs(x, y, "cosine", None), (1.0, 1.0, 1.0), "diagonal")
+    solver.sequences(x, y, None, root=False)
+    whole = solver.exact(max_memory)
+    slack = solver._bound(whole) - whole.cost
+    shares.clear()
+    path = solver.exact(max_memory, replace(whole, cost=part * whole.cost - slack))
+    assert np.array_equal(path.steps, whole.steps)
+    assert shares[0] < 1  # first with the bound,
+    assert shares[-1] == 1  # and then without
+
+
+def test_pruning_starts_with_long_sequences(shares, length):
+    x = np.random.default_rng(11).normal(size=(4, 300))
+    dtw(x, x)
+    assert len(shares) == (3 if length == "long" else 1)
+
+
+def plateau():
+    """Make frames that fit a long stretch of the other side, and then only what comes after it."""
+    return np.repeat([[0.0, 10.0]], 5 * LANES, axis=1), np.repeat([[0.0, 10.0]], [700, 100], axis=1)
+
+
+def stretched():
+    """Make a performance that costs nothing, among cells that cost much."""
+    x = np.random.default_rng(9).normal(size=(4, 640))
+    return x, np.repeat(x, 3, axis=1)
+
+
+@pytest.mark.parametrize("part", [0.6, 1.0])
+@pytest.mark.parametrize(
+    "sides",
+    [
+        plateau(),
+        stretched(),
+        performance(np.random.default_rng(14), 700, 1100, noise=0.02),
+        np.random.default_rng(15).normal(size=(2, 3, 500)),
+    ],
+    ids=["plateau", "stretched", "music", "noise"],
+)
+def test_within_the_bound_a_sweep_finds_what_one_without_finds(sides, part):
+    x, y = as_sequences(*sides, "euclidean")
+    solver = Solver(cell_costs(x, y, "euclidean", None), (1.0, 1.0, 1.0), "diagonal")
+    solver.sequences(x, y, None, root=True)
+    path, (n, m) = solver.exact(None), solver.shape
+    bound = part * solver._bound(path)
+    whole, pruned = solver._corner(), solver._corner()
+    for strip in range(-(-n // LANES)):
+        plan = _whole_rows(strip, strip + 1, m, keep=True)
+        solver._forward(plan.copy(), whole)
+        alive = (whole[1 : m + 1] <= bound).nonzero()[0]
+        solver._forward(plan, pruned, bound)
+        found = (pruned[1 : m + 1] <= bound).nonzero()[0]
+        near = np.abs(whole[1 : m + 1] - bound) < 1e-5 * bound
+        assert np.array_equal(alive[~near[alive]], found[~near[found]])
+        assert pruned[1:][alive] == pytest.approx(whole[1:][alive], rel=1e-5, abs=1e-5)
+        on_path = path.steps[path.steps[:, 0] == strip * LANES + LANES - 1, 1]
+        if part == 1:
+            assert (pruned[1:][on_path] < bound).all()
+
+
+@pytest.mark.parametrize("scale", [1e-15, 1.0, 1e14])
+@pytest.mark.parametrize("metric", METRICS)
+def test_small_and_large_numbers_have_the_same_path_in_every_memory(metric, scale):
+    x, y = (scale * side for side in performance(np.random.default_rng(12), 700, 600))
+    path, tight = dtw(x, y, metric=metric), dtw(x, y, metric=metric, max_memory=0)
+    assert np.array_equal(path.steps, tight.steps)
+    assert is_path(path.steps, (700, 600))
+    total, steps = librosa_dtw(distance_matrix(x, y, metric))
+    assert path.cost == pytest.approx(total, rel=1e-5)
+    assert np.array_equal(path.steps, steps)
+
+
 def test_costs_are_those_of_the_path():
     x, y = performance(np.random.default_rng(5), 200, 300)
     path = dtw(x, y, step_weights=(2.0, 1.0, 0.5))
@@ -208,6 +334,7 @@ def test_float64_and_transposed_views_are_accepted():
         ([[0.0, np.nan]], [[0.0]], r"x must be finite, got nan at \[0, 1\]"),
         ([[0.0]], [[np.inf]], r"y must be finite, got inf at \[0, 0\]"),
         ([[0.0]], [[1e39]], r"y must be finite, got inf at \[0, 0\]"),
+        ([[0.0]], [[-2e15]], r"y must be at most 1e\+15, got 2e\+15. Scale x and y down."),
     ],
 )
 def test_bad_sequences_are_refused(x, y, message):
