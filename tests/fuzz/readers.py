@@ -250,7 +250,7 @@ _RECORD = Record(
 
 
 def _onset_files(directory: Path) -> None:
-    for name in "ab":
+    for name in ("a", "b", "prelude-clean", "MAPS_MUS-chpn_op7_1_ENSTDkAm"):
         save_onsets(onsets_path(directory / "fuzz.json", name), ONSETS, ONSETS, ONSETS + 0.03)
 
 
