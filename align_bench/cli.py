@@ -202,7 +202,7 @@ def run(
 @app.command()
 def leaderboard(
     directory: Results,
-    format: Annotated[str, typer.Option(help="text, markdown, csv or latex.")] = "text",
+    format: Annotated[str, typer.Option(help="text, markdown, csv, latex or html.")] = "text",
     exclude_leaked: ExcludeLeaked = False,
 ) -> None:
     """Print the leaderboard of a results directory.
@@ -213,6 +213,7 @@ def leaderboard(
     Examples:
       align-bench leaderboard results
       align-bench leaderboard results --format latex > table.tex
+      align-bench leaderboard results --format html > leaderboard.html
     """
     from align_bench.leaderboard import leaderboard as write
 
@@ -222,7 +223,7 @@ def leaderboard(
 @app.command()
 def table1(
     directory: Results,
-    format: Annotated[str, typer.Option(help="text, markdown or latex.")] = "text",
+    format: Annotated[str, typer.Option(help="text, markdown, latex or html.")] = "text",
     exclude_leaked: ExcludeLeaked = False,
 ) -> None:
     """Print Table 1 of Agrawal & Dixon 2019.
@@ -324,7 +325,7 @@ def score(
         typer.Option("--convention", "-c", metavar="NAME", help="Convention or metric. Repeat for several."),
     ] = None,
     tolerance: Annotated[float, typer.Option(metavar="MS", help="For conventions without their own.")] = 50.0,
-    format: Annotated[str, typer.Option(help="text, markdown or latex.")] = "text",
+    format: Annotated[str, typer.Option(help="text, markdown, latex or html.")] = "text",
     dataset: Annotated[
         str | None, typer.Option(metavar="NAME|FOLDER", help="What the estimates are estimates of.")
     ] = None,

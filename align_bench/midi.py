@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ from numpy.typing import ArrayLike
 from align_bench.errors import InvalidInputError
 from align_bench.types import FloatArray, IntArray, Score
 
-# The longest scores take some 100 kB; mido needs seconds for each MB.
-MAX_BYTES = 4 * 2**20
+# The longest scores take some 100 kB; mido needs more than a second for a MB.
+MAX_BYTES = 2**20
 MAX_DURATION_S = 10 * 3600.0
 # A-MAPS holds single ticks at 3,750 quarter notes a minute; faster than this is no tempo but a defect.
 MAX_MIDI_TEMPO = 60_000.0
@@ -125,7 +126,7 @@ def read_midi(data: bytes, name: str) -> MidiNotes:
 def _read_track(track: Any, notes: list[tuple[int, int, int, int]], tempi: list[tuple[int, int]]) -> None:
     """Append the notes of a track (on, off, pitch, velocity) and its tempi (tick, microseconds)."""
     tick = 0
-    sounding: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    sounding: dict[tuple[int, int], deque[tuple[int, int]]] = {}
     for message in track:
         tick += message.time
         if message.type == "set_tempo":
@@ -133,10 +134,10 @@ def _read_track(track: Any, notes: list[tuple[int, int, int, int]], tempi: list[
         elif message.type in ("note_on", "note_off") and message.channel != PERCUSSION_CHANNEL:
             key = (message.channel, message.note)
             if message.type == "note_on" and message.velocity > 0:
-                sounding.setdefault(key, []).append((tick, message.velocity))
+                sounding.setdefault(key, deque()).append((tick, message.velocity))
             elif sounding.get(key):
                 # A pitch that is struck again before its note-off: the first stroke ends first.
-                on, velocity = sounding[key].pop(0)
+                on, velocity = sounding[key].popleft()
                 notes.append((on, tick, message.note, velocity))
     for (_, pitch), left in sounding.items():
         notes.extend((on, tick, pitch, velocity) for on, velocity in left)

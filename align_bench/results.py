@@ -18,7 +18,7 @@ import json
 from io import StringIO
 from math import isnan
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,6 +34,9 @@ ONSET_COLUMNS = ("score_time_s", "reference_time_s", "estimated_time_s")
 CONFIDENCE_COLUMN = "confidence"  # a fourth one, from aligners that tell
 
 Status = Literal["ok", "error", "timeout", "skipped"]
+# Wider than anything measured, and narrow enough that sums of them are numbers, whoever wrote the record.
+Number = Annotated[float, Field(ge=-1e12, le=1e12)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
 class RecordError(AlignBenchError):
@@ -80,10 +83,10 @@ class RecordingResult(_Model):
     piece: str
     status: Status
     reason: str = ""
-    seconds: float | None = None
-    audio_seconds: float | None = None
-    n_onsets: int | None = None
-    scores: dict[str, float | None] = Field(default_factory=dict)
+    seconds: Number | None = None
+    audio_seconds: Number | None = None
+    n_onsets: Count | None = None
+    scores: dict[str, Number | None] = Field(default_factory=dict)
     leaked: bool = False
     info: dict[str, JsonValue] = Field(default_factory=dict)
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
@@ -150,7 +153,7 @@ class DatasetInfo(_Model):
     index_sha256: str = ""
     ground_truth: str = ""
     split: str = ""
-    n_wanted: int | None = None
+    n_wanted: Count | None = None
     conditions: list[str] = Field(default_factory=list)
 
     @property

@@ -122,6 +122,8 @@ def load_notation(path: Path, *, unfold_repeats: bool = False) -> tuple[FloatArr
         ) from error
     if not rows:
         raise InvalidInputError(f"score must have notes, got none ({path}).")
+    if not all(0 <= pitch <= 127 for _, _, pitch in rows):  # before it is a float, which has a largest one
+        raise InvalidInputError(f"pitches must be 0 to 127, got one beyond ({path}).")
     if not TEMPO_RANGE[0] <= tempo <= TEMPO_RANGE[1]:
         raise InvalidInputError(
             f"tempo must be {TEMPO_RANGE[0]:g} to {TEMPO_RANGE[1]:g} quarter notes a minute, "
@@ -280,6 +282,12 @@ def _unzip(data: bytes, path: Path) -> bytes:
                 raise InvalidInputError(
                     f"compressed MusicXML must hold a .xml or .musicxml file, got none ({path})."
                 )
+            if scores[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # MusicXML allows no other, and the decoders of others take as much memory as a file asks for.
+                raise InvalidInputError(
+                    f"compressed MusicXML must be stored or deflated, got method {scores[0].compress_type} "
+                    f"({path}). Zip it again."
+                )
             _check_size(scores[0].file_size, f"{path}, unpacked")
             return archive.read(scores[0])
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as error:
@@ -291,7 +299,7 @@ def _unzip(data: bytes, path: Path) -> bytes:
 def _check_kern(data: bytes, path: Path) -> None:
     """Refuse what is not kern, or would make partitura build a huge table of strings."""
     lines = [line for line in data.splitlines() if not line.startswith(b"!!")]
-    if b"**kern" not in data:
+    if not any(b"**kern" in line for line in lines):
         raise InvalidInputError(f"score must be kern with a **kern spine, got none ({path}).")
     columns = max(line.count(b"\t") + 1 for line in lines)
     widest = max(len(token) for line in lines for token in line.split(b"\t"))

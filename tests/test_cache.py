@@ -59,7 +59,15 @@ def test_several_arrays_come_back_as_they_were(home: Path):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:50], lambda data: data + b"junk"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:50],
+        lambda data: data + b"junk",
+        lambda data: data.replace(b"}", b" "),
+    ],
+)
 def test_a_damaged_file_is_made_again(home: Path, damage: Callable[[bytes], bytes]):
     make = Maker()
     cached_array("kind", {}, make)

@@ -118,6 +118,20 @@ def test_a_misspelt_field_is_refused(tmp_path: Path):
         load_record(path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("n_onsets", 10**400), ("n_onsets", -1), ("seconds", 1e308), ("scores", {"accuracy_50ms": -1e300})],
+    ids=["huge", "negative", "long", "score"],
+)
+def test_numbers_that_nothing_could_have_are_refused(tmp_path: Path, key: str, value: object):
+    data = json.loads(VERSION_1.read_text())
+    data["recordings"][0][key] = value
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(RecordError, match=rf"recordings\.0\.{key}.* must be valid"):
+        load_record(path)
+
+
 def test_a_missing_file_is_told(tmp_path: Path):
     with pytest.raises(RecordError, match=r"must be a readable file, got .*No such file"):
         load_record(tmp_path / "none.json")

@@ -91,6 +91,25 @@ def test_audio_is_read_and_mixed_to_mono(tmp_path: Path, suffix: str) -> None:
     assert np.sqrt(np.mean(audio.samples**2)) == pytest.approx(0.25 / np.sqrt(2), rel=0.02)
 
 
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 6])
+def test_mono_is_the_mean_of_the_channels_in_long_files_too(tmp_path: Path, n_channels: int) -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, (600_000, n_channels)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+    np.testing.assert_allclose(Audio.load(tmp_path / "a.wav").samples, samples.mean(axis=1), atol=1e-6)
+
+
+def test_samples_too_large_to_be_mixed_are_refused_without_a_warning(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full((10, 2), 3e38, dtype=np.float32), 8000, subtype="FLOAT")
+    with pytest.raises(InvalidInputError, match="samples must be finite"):
+        Audio.load(tmp_path / "a.wav")
+
+
+def test_audio_of_more_than_ten_hours_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(36_002, 0.1), 1)
+    with pytest.raises(InvalidInputError, match=r"at most 10 hours, got more \(.*a\.wav\)\. Cut it"):
+        Audio.load(tmp_path / "a.wav")
+
+
 def test_audio_names_a_file_that_is_no_audio(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"audio must be a file, got '.*nothing.wav'"):
         Audio.load(tmp_path / "nothing.wav")

@@ -29,6 +29,8 @@ METRONOME = (
 # Onsets of MAPS and A-MAPS agree to 3 ms; the text files round to microseconds.
 MATCH_S = 0.003 + 1e-5
 MIN_MATCHED = 0.9
+# Ten hours at 200 a minute are 120,000; one number a beat is kept.
+MAX_QUARTERS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,18 +86,23 @@ def flatten_amaps(path: str | Path) -> NominalNotes:
     Raises
     ------
     InvalidInputError
-        If it is not a MIDI file with notes.
+        If it is not a MIDI file with notes, or has more than a million quarter notes.
     """
     return flatten(read_midi(read_file(Path(path)), str(path)))
 
 
 def flatten(midi: MidiNotes) -> NominalNotes:
-    """Return the notes of a parsed A-MAPS file at nominal times."""
+    """Return the notes of a parsed A-MAPS file at nominal times; see `flatten_amaps` for the errors."""
+    n_beats = int(midi.on_ticks.max() / midi.ticks_per_quarter) + 2
+    if n_beats > MAX_QUARTERS:
+        raise InvalidInputError(
+            f"A-MAPS score must have at most {MAX_QUARTERS:,} quarter notes, got {n_beats:,} ({midi.name})."
+        )
     times = midi.seconds(midi.on_ticks)
     order = np.lexsort((midi.pitches, times))
     on_quarters = snap(midi.on_ticks / midi.ticks_per_quarter)[order]
     off_quarters = snap(midi.off_ticks / midi.ticks_per_quarter)[order]
-    beats = np.arange(int(midi.on_ticks.max() / midi.ticks_per_quarter) + 2) * midi.ticks_per_quarter
+    beats = np.arange(n_beats) * midi.ticks_per_quarter
     median = float(np.median(60.0 / np.diff(midi.seconds(beats))))
     return NominalNotes(
         on_quarters=on_quarters,

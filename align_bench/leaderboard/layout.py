@@ -1,4 +1,4 @@
-"""Tables as text, Markdown or LaTeX; what stands in their cells is decided elsewhere.
+"""Tables as text, Markdown, LaTeX or HTML; what stands in their cells is decided elsewhere.
 
 Cells are plain text. Names come from plugins and from files, so each format escapes what would mean
 something in it.
@@ -40,6 +40,21 @@ _MARKDOWN = str.maketrans(
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A line to be drawn.
+
+    Attributes
+    ----------
+    label : str
+    points : sequence of (float, float)
+        Tolerance in milliseconds, > 0 and ascending, and percent.
+    """
+
+    label: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class Table:
     """A table that is laid out, but not yet in any format.
 
@@ -53,6 +68,10 @@ class Table:
         Sentences below it.
     n_labels : int
         The first columns, which hold names and are set flush left; numbers are set flush right.
+    curves : sequence of Curve
+        To be drawn below it, in the formats that can.
+    aside : bool
+        For those who want to know more: folded away in the formats that can.
     """
 
     title: str
@@ -60,6 +79,8 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
     n_labels: int = 1
+    curves: Sequence[Curve] = ()
+    aside: bool = False
 
     def translated(self, characters: Mapping[int, str]) -> Table:
         """Return the same table with characters replaced, as `str.translate` does."""
@@ -67,9 +88,13 @@ class Table:
         def escape(texts: Sequence[str]) -> list[str]:
             return [text.translate(characters) for text in texts]
 
-        rows = [escape(row) for row in self.rows]
-        return Table(
-            self.title.translate(characters), escape(self.header), rows, escape(self.notes), self.n_labels
+        return replace(
+            self,
+            title=self.title.translate(characters),
+            header=escape(self.header),
+            rows=[escape(row) for row in self.rows],
+            notes=escape(self.notes),
+            curves=[replace(curve, label=curve.label.translate(characters)) for curve in self.curves],
         )
 
     @property
@@ -84,7 +109,7 @@ def render(tables: Sequence[Table], form: str) -> str:
     Parameters
     ----------
     tables : sequence of Table
-    form : {"text", "markdown", "latex"}
+    form : {"text", "markdown", "latex", "html"}
 
     Returns
     -------
@@ -98,7 +123,7 @@ def render(tables: Sequence[Table], form: str) -> str:
     """
     if form not in FORMATS:
         raise unknown_name("format", form, FORMATS)
-    return "\n\n".join(FORMATS[form](table) for table in tables) + "\n"
+    return FORMATS[form](tables)
 
 
 def number(value: float | None, digits: int = 1, scale: float = 1.0) -> str:
@@ -162,4 +187,19 @@ def _latex(table: Table) -> str:
     )
 
 
-FORMATS: Mapping[str, Callable[[Table], str]] = {"text": _text, "markdown": _markdown, "latex": _latex}
+def _html(tables: Sequence[Table]) -> str:
+    from align_bench.leaderboard.html import page
+
+    return page([table.translated(_CONTROL) for table in tables])
+
+
+def _each(write: Callable[[Table], str]) -> Callable[[Sequence[Table]], str]:
+    return lambda tables: "\n\n".join(map(write, tables)) + "\n"
+
+
+FORMATS: Mapping[str, Callable[[Sequence[Table]], str]] = {
+    "text": _each(_text),
+    "markdown": _each(_markdown),
+    "latex": _each(_latex),
+    "html": _html,
+}

@@ -38,7 +38,7 @@ def rescore(
         the others are compared with.
     tolerance_ms : float, optional
         For the conventions that have none of their own.
-    format : {"text", "markdown", "latex"}, optional
+    format : {"text", "markdown", "latex", "html"}, optional
 
     Returns
     -------

@@ -53,7 +53,7 @@ def table1(
     ----------
     records : path or iterable of Record
         Directory that `align_bench.run` wrote to, or the records themselves.
-    format : {"text", "markdown", "latex"}, optional
+    format : {"text", "markdown", "latex", "html"}, optional
     exclude_leaked : bool, optional
         Leave out, from every row of a dataset, the recordings of compositions that any of the four was
         trained on.

@@ -8,9 +8,10 @@ from io import StringIO
 from pathlib import Path
 
 from align_bench.errors import unknown_name
-from align_bench.leaderboard.layout import FORMATS, Table, number, render
+from align_bench.leaderboard.layout import FORMATS, MISSING, Curve, Table, number, render
 from align_bench.leaderboard.rows import HEADLINE, Row, make_rows
 from align_bench.leaderboard.statistics import MIN_PIECES_TO_COMPARE
+from align_bench.metrics.onset_deviation import TOLERANCES_MS
 from align_bench.results import Record, find_records, load_record
 
 ACCURACIES = tuple(f"accuracy_{ms}ms" for ms in (10, 25, 50, 100, 200, 500))
@@ -44,9 +45,10 @@ def leaderboard(
     ----------
     records : path or iterable of Record
         Directory that `align_bench.run` wrote to, or the records themselves.
-    format : {"text", "markdown", "csv", "latex"}, optional
+    format : {"text", "markdown", "csv", "latex", "html"}, optional
         CSV has the columns `CSV_COLUMNS`: accuracies in %, deviations in seconds, empty where there is no
-        value. The others have deviations in milliseconds, intervals, marks and notes.
+        value. The others have deviations in milliseconds, intervals, marks and notes. HTML is a page of its
+        own, with accuracy drawn over tolerance, what failed and why, and where each row comes from.
     exclude_leaked : bool, optional
         Leave out, from every row of a dataset, the recordings of compositions that any of its aligners
         was trained on.
@@ -65,7 +67,8 @@ def leaderboard(
     """
     if format not in (*FORMATS, "csv"):
         raise unknown_name("format", format, [*FORMATS, "csv"])
-    tables = make_rows(read_records(records), exclude_leaked=exclude_leaked)
+    records = read_records(records)
+    tables = make_rows(records, exclude_leaked=exclude_leaked)
     if format == "csv":
         return _csv([row for rows in tables.values() for row in rows])
     laid_out: list[Table] = []
@@ -73,6 +76,8 @@ def leaderboard(
         laid_out.append(_main_table(rows))
         if any(row.by_condition for row in rows):
             laid_out.append(_condition_table(rows))
+        if format == "html":
+            laid_out += _asides([record for record in records if record.dataset.name == rows[0].dataset])
     return render(laid_out, format)
 
 
@@ -147,7 +152,48 @@ def _main_table(rows: Sequence[Row]) -> Table:
         ]
         for row in rows
     ]
-    return Table(_title(rows), header, cells, _notes(rows))
+    return Table(_title(rows), header, cells, _notes(rows), curves=_curves(rows))
+
+
+def _curves(rows: Sequence[Row]) -> list[Curve]:
+    """Return accuracy over tolerance for every row that has one."""
+    curves = []
+    for row in rows:
+        measured = [(ms, row.mean(f"accuracy_{ms}ms")) for ms in TOLERANCES_MS]
+        points = [(float(ms), 100.0 * share) for ms, share in measured if share is not None]
+        if points:
+            curves.append(Curve(marked_name(row), points))
+    return curves
+
+
+def _asides(records: Sequence[Record]) -> list[Table]:
+    """Return what failed and why, and who made each record when and with what."""
+    name = records[0].dataset.name
+    tables = []
+    failed = [
+        [record.aligner.name, row.id, row.status, row.reason]
+        for record in records
+        for row in record.recordings
+        if row.status != "ok"
+    ]
+    if failed:
+        header = ["aligner", "recording", "status", "reason"]
+        tables.append(Table(f"{name}: what failed, and why", header, failed, n_labels=4, aside=True))
+    made = [
+        [
+            record.aligner.name,
+            ", ".join(f"{key}={value}" for key, value in record.aligner.parameters.items()),
+            record.align_bench_version,
+            (record.commit or MISSING)[:12],
+            record.created,
+            record.platform,
+            record.command,
+        ]
+        for record in records
+    ]
+    header = ["aligner", "parameters", "align-bench", "commit", "made", "platform", "command"]
+    tables.append(Table(f"{name}: where the rows come from", header, made, n_labels=7, aside=True))
+    return tables
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:

@@ -178,7 +178,7 @@ def test_only_what_is_there_is_explained(tmp_path: Path) -> None:
         (["mireval"], {}, "Did you mean 'mir_eval'"),
         (["pooled"], {"tolerance_ms": 0}, "tolerance must be > 0 ms, got 0"),
         (["pooled"], {"tolerance_ms": float("nan")}, "tolerance must be > 0 ms, got nan"),
-        (["pooled"], {"format": "html"}, "format must be one of"),
+        (["pooled"], {"format": "pdf"}, "format must be one of"),
     ],
 )
 def test_wrong_usage_is_refused(output: Path, conventions: list[str], options: dict, message: str) -> None:
