@@ -155,7 +155,15 @@ def read_checkpoint(
         config = replace(config, views=tuple(config.views))
         card = ModelCard(**{**document, "config": config})
         model = build(card.config, weights)
-    except (SafetensorError, KeyError, TypeError, ValueError, ArithmeticError, RuntimeError, OSError) as error:
+    except (
+        SafetensorError,
+        KeyError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        RuntimeError,
+        OSError,
+    ) as error:
         raise InvalidInputError(
             f"checkpoint must come from 'align-bench train siamese', got {str(path)!r}: {error}."
         ) from error
