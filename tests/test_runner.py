@@ -174,7 +174,7 @@ def test_broken_recordings_are_rows_and_the_others_go_on(collection, quick, tmp_
         ("decreasing", "Decreasing", "error", "must not decrease"),
         ("bare_array", "BareArray", "error", "must return an Alignment"),
         ("quits", "Quits", "error", "ended its process with exit code 0"),
-        ("hangs", "Hangs", "timeout", "took longer than 0.5 s"),
+        ("hangs", "Hangs", "timeout", "took longer than 2 s"),
         ("raises_on_import", "RaisesOnImport", "error", "OSError: libmagic.so is missing"),
         ("hangs_on_import", "HangsOnImport", "error", "hangs_on_import.py:HangsOnImport must be loaded"),
     ],
@@ -182,8 +182,11 @@ def test_broken_recordings_are_rows_and_the_others_go_on(collection, quick, tmp_
 def test_a_hostile_plugin_is_rows_and_the_next_one_goes_on(
     collection, quick, monkeypatch: pytest.MonkeyPatch, file: str, cls: str, status: str, reason: str
 ):
-    monkeypatch.setattr(process_module, "START_LIMIT_S", 3.0)
-    hostile, good, _ = quick([plugin(file, cls), STRAIGHT], collection(2), timeout=0.5)
+    # Short limits only for those that hang: on a busy machine the others need longer.
+    if file == "hangs_on_import":
+        monkeypatch.setattr(process_module, "START_LIMIT_S", 5.0)
+    timeout = 2.0 if status == "timeout" else 60.0
+    hostile, good, _ = quick([plugin(file, cls), STRAIGHT], collection(2), timeout=timeout)
     assert hostile.aligner.name == file.replace("_", "-")
     assert {row.status for row in hostile.recordings} == {status}
     assert all(reason in row.reason for row in hostile.recordings)

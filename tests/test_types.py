@@ -192,3 +192,15 @@ def test_a_recording_reads_on_first_use_and_travels() -> None:
 def test_as_times_refuses_two_dimensions() -> None:
     with pytest.raises(InvalidInputError, match=r"onsets must be one-dimensional.*\(1, 2\) \(here\)"):
         as_times([[0.0, 1.0]], "onsets", where="here")
+
+
+def test_confidences_are_linear_between_knots_and_none_where_nobody_tells() -> None:
+    alignment = Alignment([0.0, 1.0], [0.0, 2.0], confidences=[0.5, 1.0])
+    np.testing.assert_allclose(alignment.confidence_at([-1.0, 0.0, 0.5, 3.0]), [0.5, 0.5, 0.75, 1.0])
+    assert Alignment([0.0, 1.0], [0.0, 2.0]).confidence_at([0.5]) is None
+
+
+@pytest.mark.parametrize("confidences", [[0.5], [0.5, 1.1], [-0.1, 1.0], [0.5, np.nan]])
+def test_a_confidence_is_a_probability(confidences: list[float]) -> None:
+    with pytest.raises(InvalidInputError, match="confidences must be 2 numbers from 0 to 1"):
+        Alignment([0.0, 1.0], [0.0, 2.0], confidences=confidences)

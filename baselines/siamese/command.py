@@ -25,6 +25,13 @@ def train_siamese(
         Path | None,
         typer.Option(help="Checkpoint to adapt to the recordings of --more; the dataset is left out."),
     ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of recordings and scores without truth, to adapt to: what the checkpoint aligns "
+            "with confidence stands in for it; repeatable."
+        ),
+    ] = None,
     representation: Annotated[str, typer.Option(help="cqt, stft or cqt+mel.")] = "cqt",
     steps: Annotated[int, typer.Option(help="At most.")] = 1000,
     negatives: Annotated[str, typer.Option(help="hard, or plain: any other position.")] = "hard",
@@ -48,10 +55,13 @@ def train_siamese(
         --representation cqt+mel --path-weight 0.5 --steps 1500 --output my-robust.safetensors
     align-bench train siamese --adapt-from my-robust.safetensors --more my-hall/ --validation my-hall-too/ \\
         --path-weight 0.5 --steps 200 --output my-hall.safetensors
+    align-bench train siamese --adapt-from my-robust.safetensors --unlabelled my-hall-without-truth/ \\
+        --validation my-hall-too/ --path-weight 0.5 --steps 200 --output my-hall.safetensors
     """
     from align_bench.datasets import load
-    from align_bench.errors import unknown_name
+    from align_bench.errors import UsageError, unknown_name
 
+    from .adapt import self_labelled
     from .train import TrainingOptions, train
 
     if negatives not in ("hard", "plain"):
@@ -71,6 +81,13 @@ def train_siamese(
         else load(dataset, data_home=data_home, split=split, allow_missing=allow_missing).recordings
         for split in ("train", "validation")
     )
+    if unlabelled and adapt_from is None:
+        raise UsageError("unlabelled must go with adapt_from, got no checkpoint to align them with.")
+    labelled_by_itself = (
+        [r for folder in unlabelled or () for r in self_labelled(folder, adapt_from)]
+        if adapt_from is not None
+        else []
+    )
     rendered, also_held_back = (
         [r for d in folders or () for r in load(d).recordings] for folders in (more, validation)
     )
@@ -79,7 +96,7 @@ def train_siamese(
         [*held_back, *also_held_back],
         output,
         options,
-        more=rendered,
+        more=[*rendered, *labelled_by_itself],
         adapt_from=adapt_from,
         device=device,
         resume=resume,

@@ -27,9 +27,10 @@ _RISES = (0.7, 2.0)
 """Weight, in each pass, of what an embedding changed by since the frame before: where the tempo is known,
 onsets may count for more than what rings."""
 
-MISMATCH = 0.6
+MISMATCH = 0.55
 """Where a frame pair on the path costs more than this share of one drawn at random, the recording does not
-seem to be of this score."""
+seem to be of this score. Of 83 recordings, many in bad acoustics, 1 costs more; of 80 with the score of
+another piece, 78 do."""
 
 
 class SiameseRobust(Siamese):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pretty_midi
 import pytest
+import soundfile
 import torch
 from align_bench_baselines.siamese.train import TrainingOptions, train
 
@@ -61,6 +63,34 @@ def perform(seed: int, program: int, condition: str = "clean", n_onsets: int = 3
         partial(play, seed, n_onsets, program, condition),
         partial(truth, seed, n_onsets),
     )
+
+
+def _write_score(path: Path, score: Score) -> None:
+    midi = pretty_midi.PrettyMIDI(resolution=960)
+    instrument = pretty_midi.Instrument(0)
+    notes = zip(score.velocities, score.pitches, score.starts, score.ends, strict=True)
+    instrument.notes = [pretty_midi.Note(int(v), int(p), s, e) for v, p, s, e in notes]
+    midi.instruments.append(instrument)
+    midi.write(str(path))
+
+
+def _write(folder: Path, recordings: list[Recording]) -> Path:
+    """Write recordings as a folder dataset."""
+    for recording in recordings:
+        directory = folder / recording.id
+        directory.mkdir(parents=True)
+        soundfile.write(directory / "audio.flac", recording.audio.samples, recording.audio.sample_rate)
+        _write_score(directory / "score.mid", recording.score)
+        rows = zip(recording.reference.score_times, recording.reference.times, strict=True)
+        lines = [f"{written:.6f},{heard:.6f}" for written, heard in rows]
+        text = "\n".join(["score_time_sec,performance_time_sec", *lines])
+        (directory / "truth.csv").write_text(text + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[[Path, list[Recording]], Path]:
+    return _write
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -90,6 +90,7 @@ def test_the_command_trains_a_checkpoint_that_aligners_take(home: Path, tmp_path
         (["--device", "tpu"], "device must be one of auto, cpu, cuda, got 'tpu'"),
         (["--dataset", "demo"], "split must be None for demo"),
         (["--dataset", "mapps"], "Did you mean 'maps'"),
+        (["--unlabelled", "folder"], "unlabelled must go with adapt_from"),
     ],
 )
 def test_what_the_command_refuses(home: Path, tmp_path: Path, arguments: list[str], message: str):

@@ -1,0 +1,83 @@
+"""Recordings without ground truth as material: the aligner's own confident onsets stand in for it.
+
+References
+----------
+Lee, "Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks", ICML
+workshop on challenges in representation learning, 2013.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from align_bench.datasets.folder import AUDIO_FILES, SCORE_FILES
+from align_bench.errors import DatasetError, UsageError
+from align_bench.scores import load_score
+from align_bench.types import Audio, Recording, Reference
+
+from .robust import SiameseRobust
+
+CONFIDENT = 0.95
+FEWEST_ONSETS = 20
+
+
+def self_labelled(folder: Path, checkpoint: Path) -> list[Recording]:
+    """Align the recordings of a folder and take the onsets that the aligner is sure of for their truth.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        A sub-directory a recording, each with ``audio.*`` and ``score.*`` as in a folder dataset.
+    checkpoint : pathlib.Path
+        Of a network that hears struck keys, as that of ``siamese-robust``.
+
+    Returns
+    -------
+    list of Recording
+        Those in which at least `FEWEST_ONSETS` onsets have a confidence of `CONFIDENT`.
+
+    Raises
+    ------
+    DatasetError
+        If there are none.
+    UsageError
+        If the network tells no confidence.
+    """
+    aligner = SiameseRobust(checkpoint=str(checkpoint))
+    found = []
+    for directory in sorted(d for d in folder.iterdir() if d.is_dir()) if folder.is_dir() else ():
+        files = [
+            next((directory / name for name in names if (directory / name).is_file()), None)
+            for names in (SCORE_FILES, AUDIO_FILES)
+        ]
+        if files[0] is None or files[1] is None:
+            continue
+        score, audio = load_score(files[0]), Audio.load(files[1])
+        alignment = aligner.align(score, audio)
+        if alignment.confidences is None:
+            raise UsageError(
+                f"checkpoint must be of a network that tells confidences, got {str(checkpoint)!r}. Give that "
+                f"of siamese-robust."
+            )
+        sure = alignment.confidences >= CONFIDENT
+        if sure.sum() >= FEWEST_ONSETS and not alignment.info["mismatch"]:
+            reference = Reference(alignment.score_times[sure], alignment.audio_times[sure])
+            found.append(
+                Recording(
+                    directory.name,
+                    directory.name,
+                    partial(load_score, files[0]),
+                    partial(Audio.load, files[1]),
+                    partial(_same, reference),
+                )
+            )
+    if not found:
+        raise DatasetError(
+            f"recordings must have audio.* and score.*, and be aligned with confidence, got none ({folder})."
+        )
+    return found
+
+
+def _same(reference: Reference) -> Reference:
+    return reference
