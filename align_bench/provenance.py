@@ -7,7 +7,7 @@ import platform
 import re
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -82,6 +82,45 @@ def synthesiser() -> dict[str, Any]:
         return describe()
     except AlignBenchError:
         return {}  # none is installed: an aligner that needs one says so itself
+
+
+def public(value: Any) -> Any:
+    """Return plain data without the directories that tell whose machine it comes from.
+
+    In every text, paths below the working directory become relative to it (``./mine.py``), those below the
+    home directory begin with ``~``, and names of other people's homes are left out (``/home/…/data``).
+
+    Parameters
+    ----------
+    value : JSON-able
+
+    Returns
+    -------
+    The same kind of data.
+    """
+    if isinstance(value, str):
+        for pattern, new in _private_places():
+            value = pattern.sub(new, value)
+        return value
+    if isinstance(value, Mapping):
+        return {key: public(item) for key, item in value.items()}
+    return [public(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _private_places() -> list[tuple[re.Pattern[str], str]]:
+    # As the shell calls them, and as they are called where links are followed.
+    working = {os.getcwd(), os.environ.get("PWD", "")}
+    home = {str(Path.home()), str(Path.home().resolve())}
+    places = [(place, ".") for place in working - home] + [(place, "~") for place in home]
+    return [
+        *((_beginning(re.escape(place)), new) for place, new in places if place.strip("/")),
+        (_beginning(r"/(home|Users)/[^/\s'\":,;]+"), r"/\1/…"),
+    ]
+
+
+def _beginning(pattern: str) -> re.Pattern[str]:
+    """Return a pattern for a whole directory, at the beginning of a path."""
+    return re.compile(rf"(?<![\w.~-]){pattern}(?![\w.-])")
 
 
 def command_line(arguments: Sequence[str]) -> str:

@@ -18,14 +18,22 @@ import json
 from io import StringIO
 from math import isnan
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from align_bench.errors import AlignBenchError, InvalidInputError
-from align_bench.storage import jsonable, safe_name, write_atomic
+from align_bench.storage import json_text, jsonable, safe_name, write_atomic
 from align_bench.types import FloatArray, as_times
 
 SCHEMA_VERSION = 1
@@ -77,6 +85,8 @@ class RecordingResult(_Model):
     cold : bool
         The first alignment of its process: ``seconds`` then holds what is done once (imports, compilation,
         reading weights).
+    made_in : int or None
+        Which of `Record.earlier` it was made in; None: in the environment that the record itself names.
     """
 
     id: str
@@ -93,6 +103,7 @@ class RecordingResult(_Model):
     audio_sha256: str | None = None
     score_sha256: str | None = None
     cold: bool = False
+    made_in: Count | None = None
 
     @field_validator("seconds", "audio_seconds", "scores", "info", "metadata", mode="before")
     @classmethod
@@ -163,6 +174,21 @@ class DatasetInfo(_Model):
         return name.removesuffix(f"-{self.split}") if self.split else name
 
 
+class Environment(_Model):
+    """With which software something was made, and on what.
+
+    Attributes
+    ----------
+    align_bench_version, versions, platform, commit
+        As in `Record`.
+    """
+
+    align_bench_version: str
+    versions: dict[str, str] = Field(default_factory=dict)
+    platform: str = ""
+    commit: str | None = None
+
+
 class Record(_Model):
     """One aligner on one dataset.
 
@@ -187,6 +213,8 @@ class Record(_Model):
         Git commit of align-bench, with ``-dirty`` where files differ from it; None if it is no checkout.
     command : str
         The command line, without the directories in it; empty if there was none.
+    earlier : list of Environment
+        Other environments that rows come from, where a run was taken up again in another one.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -201,6 +229,23 @@ class Record(_Model):
     recordings: list[RecordingResult] = Field(default_factory=list)
     commit: str | None = None
     command: str = ""
+    earlier: list[Environment] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _rows_come_from_somewhere(self) -> Self:
+        for row in self.recordings:
+            if row.made_in is not None and row.made_in >= len(self.earlier):
+                raise ValueError(f"made_in of {row.id} is beyond the {len(self.earlier)} of earlier")
+        return self
+
+    @property
+    def environment(self) -> Environment:
+        """Where the record was finished, and all rows were made that say nothing else."""
+        return Environment(**self.model_dump(include=set(Environment.model_fields)))
+
+    def made_in(self, row: RecordingResult) -> Environment:
+        """Return the environment that a row was made in."""
+        return self.environment if row.made_in is None else self.earlier[row.made_in]
 
     @property
     def n_ok(self) -> int:
@@ -215,8 +260,7 @@ def record_path(output: str | Path, dataset: str, aligner: str) -> Path:
 
 def save_record(record: Record, path: str | Path) -> None:
     """Write a record in one step: a reader sees the old file or the new one, never half of it."""
-    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomic(Path(path), text + "\n")
+    write_atomic(Path(path), json_text(record.model_dump(mode="json"), indent=1) + "\n")
 
 
 def load_record(path: str | Path) -> Record:
@@ -245,7 +289,7 @@ def load_record(path: str | Path) -> Record:
         return Record.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"]) or "record"
         raise RecordError(f"{where} must be valid, got {first['msg']} ({path}). Run it again.") from error
 
 

@@ -31,13 +31,22 @@ def jsonable(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return plain data as JSON; what cannot be encoded, as in file names that are no UTF-8, is escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace").decode()
+
+
 def safe_name(text: str) -> str:
     """Return a file name for any text: no separators, no leading dot, not empty, not too long.
 
     Text that had to be changed gets a hash of the original, so that two names never share a file.
     """
     safe = re.sub(r"[^A-Za-z0-9._+=,-]", "_", text)[:_LONGEST_NAME].lstrip(".") or "_"
-    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    if safe == text:
+        return safe
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return f"{safe}-{digest[:8]}"
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -103,7 +112,7 @@ class Journal:
         OSError
             If it cannot be written, e.g. on a full disk. The lines before it are untouched.
         """
-        data = json.dumps(line, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        data = json_text(line).encode() + b"\n"
         self._file.seek(self._end)
         rest = memoryview(data)
         while rest:

@@ -24,7 +24,9 @@ from align_bench.cluster import Cluster, Job
 from align_bench.errors import AlignerError
 from align_bench.leakage import trained_on_overlap
 from align_bench.metrics import evaluate
+from align_bench.provenance import public
 from align_bench.results import RecordingResult
+from align_bench.storage import jsonable
 from align_bench.store import Onsets, Store
 from align_bench.types import FloatArray, Recording
 
@@ -246,7 +248,7 @@ def judged(
     }
     if outcome.alignment is None:
         return make_row(recording, outcome.status, outcome.reason, **facts), None
-    facts["info"] = outcome.alignment.info
+    facts["info"] = public(jsonable(outcome.alignment.info))
     return scored(recording, outcome.alignment.at(reference.score_times), facts)
 
 
@@ -270,7 +272,7 @@ def make_row(recording: Recording, status: str, reason: str, **facts: Any) -> Re
             "id": recording.id,
             "piece": recording.piece,
             "status": status,
-            "reason": reason,
+            "reason": public(reason),
             "metadata": recording.metadata,
             **facts,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from align_bench.results import (
     save_onsets,
     save_record,
 )
+from align_bench.storage import Journal
 
 VERSION_1 = Path(__file__).parent / "data" / "record-version-1.json"
 
@@ -49,6 +51,18 @@ def test_a_record_reads_back_as_it_was_written(tmp_path: Path):
     assert load_record(tmp_path / "demo" / "mine.json") == written
 
 
+def test_names_that_are_no_unicode_read_back_too(tmp_path: Path):
+    name = os.fsdecode(b"caf\xe9")  # a directory from a machine with another encoding
+    row = RecordingResult(id=name, piece=name, status="error", reason=name)
+    save_record(record(row), tmp_path / "r.json")
+    assert load_record(tmp_path / "r.json").recordings == [row]
+    assert onsets_path(tmp_path / "r.json", name).name != onsets_path(tmp_path / "r.json", "caf\ufffd").name
+    with Journal(tmp_path / "j", "header") as journal:
+        journal.append(row.model_dump(mode="json"))
+    with Journal(tmp_path / "j", "header") as journal:
+        assert RecordingResult.model_validate(journal.lines[0]) == row
+
+
 def test_records_of_version_1_stay_readable():
     old = load_record(VERSION_1)
     assert old.aligner.parameters == {"delay_s": 0.25, "mode": "even"}
@@ -60,8 +74,8 @@ def test_records_of_version_1_stay_readable():
 def test_version_1_is_written_as_it_always_was_and_what_came_later_is_unknown_of_it(tmp_path: Path):
     save_record(load_record(VERSION_1), tmp_path / "again.json")
     old, new = (json.loads(path.read_text()) for path in (VERSION_1, tmp_path / "again.json"))
-    later = {"commit": None, "command": ""}
-    later_of_a_row = {"audio_sha256": None, "score_sha256": None, "cold": False}
+    later = {"commit": None, "command": "", "earlier": []}
+    later_of_a_row = {"audio_sha256": None, "score_sha256": None, "cold": False, "made_in": None}
     assert new == old | later | {
         "dataset": old["dataset"] | {"split": "", "n_wanted": None, "conditions": []},
         "recordings": [row | later_of_a_row for row in old["recordings"]],

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from align_bench.leaderboard.layout import Table, number, printable, render
 from align_bench.leaderboard.rows import HEADLINE, Row, summarise
 from align_bench.leaderboard.tables import provenance
-from align_bench.results import ESTIMATES, Record, RecordingResult
+from align_bench.results import ESTIMATES, Environment, Record, RecordingResult
 
 _KEYS = ("accuracy_25ms", "accuracy_50ms", "accuracy_100ms")
 _NAMED = 3
@@ -46,7 +46,8 @@ def show(record: Record) -> str:
         "commit": record.commit,
         "platform": record.platform,
     }
-    lines = [printable(f"{name:<14}{value}") for name, value in facts.items() if value not in (None, "")]
+    lines = [f"{name:<14}{value}" for name, value in facts.items() if value not in (None, "")]
+    lines = [printable(line) for line in [*lines, *_earlier(record)]]
     table = Table(
         f"{record.n_ok} of {len(record.recordings)} recordings aligned",
         ["recording", "piece", "status", "≤25 ms", "≤50 ms", "≤100 ms", "median ms", "bias ms", "s"],
@@ -73,6 +74,9 @@ def _words(record: Record) -> list[str]:
         sentences.append("Its onsets were made elsewhere, so that they cannot be made again here.")
     if record.oracle:
         sentences.append("It is no aligner: it was made from the truth, as a ceiling for others.")
+    if record.earlier:
+        n = sum(row.made_in is not None for row in record.recordings)
+        sentences.append(f"The run was taken up again: {n} of its recordings come from another environment.")
     if dataset.split:
         sentences.append(f"This is the {dataset.split} part of {dataset.whole}, not the whole.")
     if dataset.n_wanted is not None and dataset.n_wanted > row.n_recordings:
@@ -90,6 +94,31 @@ def _words(record: Record) -> list[str]:
         what = "recording or piece" if n == 1 else "recordings or pieces"
         sentences.append(f"It says that it has learnt from {n} {what}; {overlap}.")
     return sentences
+
+
+def _earlier(record: Record) -> list[str]:
+    """Say which rows were made in another environment, and how it differed."""
+    here = _flat(record.environment)
+    lines = []
+    for k, environment in enumerate(record.earlier):
+        ids = [row.id for row in record.recordings if row.made_in == k]
+        there = _flat(environment)
+        differs = [
+            f"{key} {there.get(key)} for {here.get(key)}"
+            for key in {**here, **there}
+            if there.get(key) != here.get(key)
+        ]
+        lines.append(f"{'made earlier':<14}{_named(ids)}, with {', '.join(differs)}")
+    return lines
+
+
+def _flat(environment: Environment) -> dict[str, str | None]:
+    return {
+        "align-bench": environment.align_bench_version,
+        **environment.versions,
+        "commit": environment.commit,
+        "platform": environment.platform,
+    }
 
 
 def _headline(row: Row) -> list[str]:
@@ -127,9 +156,13 @@ def failures(records: Iterable[Record]) -> list[str]:
                 groups[record.aligner.name, result.status, result.reason].append(result.id)
     lines = []
     for (aligner, status, reason), ids in groups.items():
-        more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-        lines.append(printable(f"{aligner} on {', '.join(ids[:_NAMED])}{more}: {status}: {reason}"))
+        lines.append(printable(f"{aligner} on {_named(ids)}: {status}: {reason}"))
     return lines
+
+
+def _named(ids: list[str]) -> str:
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return ", ".join(ids[:_NAMED]) + more
 
 
 def _pairs(values: Mapping[str, object]) -> str:
