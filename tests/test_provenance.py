@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from align_bench.provenance import command_line, commit, environment
+from align_bench.provenance import command_line, commit, environment, public
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,25 @@ def test_versions_are_those_installed() -> None:
     assert found["align_bench_version"] == version("align-bench")
     assert found["versions"]["numpy"] == version("numpy")
     assert found["versions"]["soundfile"] == version("soundfile")
+
+
+def test_private_directories_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, work = tmp_path / "home" / "ann", tmp_path / "home" / "ann" / "work"
+    work.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("PWD", str(work))
+    told = public(
+        {
+            "target": f"{work}/mine.py:Mine",
+            "reason": f"no such file: '{home}/MAPS/a.wav', nor /home/bob/secret/a.wav",
+            "parameters": [f"{home}/weights.safetensors", 3, None, True],
+            "elsewhere": f"/data{work}/kept",
+        }
+    )
+    assert told == {
+        "target": "./mine.py:Mine",
+        "reason": "no such file: '~/MAPS/a.wav', nor /home/…/secret/a.wav",
+        "parameters": ["~/weights.safetensors", 3, None, True],
+        "elsewhere": f"/data{work}/kept",
+    }
