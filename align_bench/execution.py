@@ -14,7 +14,7 @@ from align_bench.aligners.process import AlignerProcess
 from align_bench.aligners.session import reason_of
 from align_bench.cluster import Cluster
 from align_bench.datasets.base import Collection
-from align_bench.provenance import environment, public, synthesiser
+from align_bench.provenance import environment, synthesiser
 from align_bench.results import (
     AlignerInfo,
     DatasetInfo,
@@ -68,19 +68,18 @@ class Bench:
         """Run one aligner over every recording that is not done, and write its record."""
         description = aligner.description
         seed = description.parameters.get("seed")
-        name = public(description.name)
         record = self.new_record(
             AlignerInfo(
-                name=name,
-                target=public(description.target),
-                parameters=public(jsonable(description.parameters)),
+                name=description.name,
+                target=description.target,
+                parameters=jsonable(description.parameters),
                 seed=seed if isinstance(seed, int) else None,
                 checkpoint_sha256=description.checkpoint_sha256,
                 code_sha256=description.code_sha256,
                 trained_on=description.trained_on,
             )
         )
-        path = record_path(self.output, self.collection.label, name)
+        path = record_path(self.output, self.collection.label, description.name)
         if isinstance(aligner.executor, AlignerProcess):
             aligner.executor.log.open(path.with_suffix(".log"))
         if aligner.failure:

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from align_bench.aligners.registry import list_aligners
 from align_bench.aligners.session import reason_of
@@ -28,7 +27,7 @@ from align_bench.datasets.conditioned import in_conditions
 from align_bench.errors import AlignBenchError, InvalidInputError, UsageError
 from align_bench.execution import Bench
 from align_bench.leaderboard.layout import printable
-from align_bench.provenance import environment, public, synthesiser
+from align_bench.provenance import environment, synthesiser
 from align_bench.recompute import apart, data_defects, first_of, record_defects
 from align_bench.results import (
     ESTIMATES,
@@ -299,17 +298,12 @@ def _align_again(record: Record, subset: Collection, output: Path, aligner: str 
         return Bench(subset, output, 1, "missing").run_oracle()
     target = record.aligner.target
     if aligner is None:
-        registered = [entry.name for entry in list_aligners() if public(entry.target) == target]
+        registered = [entry.name for entry in list_aligners() if entry.target == target]
         if not registered:
             raise UsageError(
                 f"aligner must be registered to be run again, got {target!r}, and what a record names is not "
                 f"run unasked. If you trust it, name it with --aligner."
             )
         aligner = registered[0]
-    given = {name: _own_path(value) for name, value in record.aligner.parameters.items()}
-    return run([(aligner, given)], subset, output=output, oracle=False, progress=False)[0]
-
-
-def _own_path(value: Any) -> Any:
-    """Return a parameter that is a path below somebody's home as one below ours."""
-    return str(Path(value).expanduser()) if isinstance(value, str) and value.startswith("~/") else value
+    plan = (aligner, record.aligner.parameters)
+    return run([plan], subset, output=output, oracle=False, progress=False)[0]

@@ -22,7 +22,7 @@ from align_bench.aligners import process as process_module
 from align_bench.datasets.base import Collection
 from align_bench.errors import InvalidInputError, UsageError
 from align_bench.metrics import evaluate
-from align_bench.provenance import commit, public
+from align_bench.provenance import commit
 from align_bench.results import Record, load_onsets, load_record, onsets_path
 from align_bench.runner import run
 from align_bench.types import Alignment, Audio, Recording, Reference, Score
@@ -85,7 +85,7 @@ def test_a_run_writes_a_record_an_aligner_and_the_oracle(collection, quick, tmp_
     assert straight.dataset.ground_truth == "exact by construction"
     assert straight.dataset.index_sha256 == "abc"
     assert straight.aligner.parameters == {"delay_s": 0.0, "mode": "even"}
-    assert straight.aligner.target == public(STRAIGHT)
+    assert straight.aligner.target == STRAIGHT
     assert len(straight.aligner.code_sha256 or "") == 64
     assert straight.versions["numpy"] == np.__version__
     assert straight.recordings[2].metadata == {"number": 2}

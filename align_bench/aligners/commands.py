@@ -26,14 +26,13 @@ from typing import Any
 
 from align_bench.aligners.executable import program_name, split_command
 from align_bench.errors import UsageError, unknown_name
-from align_bench.provenance import public
 
 PREFIX = "cmd:"
 CONFIG_FILE = "align-bench.toml"
 CONFIG_VARIABLE = "ALIGN_BENCH_CONFIG"
 
-WHAT_RUNS = ("command", "python", "environment", "directory")
-_KEYS = (*WHAT_RUNS, "format", "trained_on", "description")
+_WHAT_RUNS = ("command", "python", "environment", "directory")
+_KEYS = (*_WHAT_RUNS, "format", "trained_on", "description")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_BYTES = 2**20
 
@@ -102,9 +101,8 @@ def refuse_other_program(spec: str, given: Mapping[str, Any], own: Mapping[str, 
     UsageError
         If one of them differs that says what is run.
     """
-    for name in WHAT_RUNS:
-        # A record tells it without private directories.
-        if name in given and given[name] not in (own[name], public(own[name])):
+    for name in _WHAT_RUNS:
+        if name in given and given[name] != own[name]:
             raise UsageError(
                 f"parameter {name} of {spec} must be {own[name]!r}, as it says itself, got {given[name]!r}."
             )

@@ -18,7 +18,6 @@ from typing import Any
 from align_bench.aligners.base import Aligner, signature
 from align_bench.aligners.commands import (
     PREFIX,
-    WHAT_RUNS,
     configured,
     is_command,
     read_command,
@@ -114,8 +113,6 @@ def load_aligner(spec: str, parameters: Mapping[str, Any] | None = None) -> Alig
     if is_command(resolve(spec)):
         refuse_other_program(spec, parameters or {}, {**defaults, **fixed})
     given = {**fixed, **(parameters or {})}
-    if is_command(resolve(spec)):
-        given |= {name: fixed[name] for name in WHAT_RUNS if name in fixed}
     for name, value in given.items():
         if name not in defaults:
             raise unknown_name(f"parameter of {spec}", name, defaults)
