@@ -13,7 +13,7 @@ of the column where the path enters the block (about half of the matrix). Same a
 Long sequences are pruned: some good path is found first, near that of averaged frames, and tiles of the
 matrix that cost more to reach than all of that path are left out (Silva & Batista 2016). No cheapest path
 goes through them, and where several cost the same the tie rule sees the same cells. On recordings of two to
-five minutes this left 20 to 80 % of the work for embeddings and chroma; for spectra, where all frames are
+five minutes this left 37 to 85 % of the work for embeddings and chroma; for spectra, where all frames are
 about as far from each other, it cost up to 16 % more. Rounding in float32 may settle another way between
 paths whose costs agree to seven digits.
 """

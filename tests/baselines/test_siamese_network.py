@@ -100,6 +100,7 @@ def test_pieces_make_the_whole(n_frames: int):
         ({"n_bins": 100}, r"size mismatch for head\.0\.weight"),
         ({"representation": "stft", "n_bins": 384}, r"body\.4\.weight"),
         ({"colour": 1}, "unexpected keyword argument 'colour'"),
+        ({"frequency_stride": 0}, "zero"),
     ],
 )
 def test_weights_of_another_network_are_refused(tmp_path: Path, config: dict[str, object], reason: str):
