@@ -101,7 +101,11 @@ class DTWAligner(ABC):
 
     def align(self, score: Score, audio: Audio) -> Alignment:
         """Align a score with a recording; see `align_bench.aligners.base.Aligner`."""
-        x, y = self._score_features(score), self.features(audio)
+        return self._aligned(score, self.features(audio))
+
+    def _aligned(self, score: Score, y: Features) -> Alignment:
+        """Align a score with a recording whose features are ``y``."""
+        x = self._score_features(score)
         facts: dict[str, Any] = {"rendering": describe(synthesiser=self.synthesiser)}
         if self.structure == "jumps":
             sides = self.compared(x), self.compared(y)

@@ -8,6 +8,8 @@ workshop on challenges in representation learning, 2013.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,13 +24,35 @@ CONFIDENT = 0.95
 FEWEST_ONSETS = 20
 
 
-def self_labelled(folder: Path, checkpoint: Path) -> list[Recording]:
-    """Align the recordings of a folder and take the onsets that the aligner is sure of for their truth.
+def unlabelled(folder: Path) -> list[Recording]:
+    """Return the recordings of a folder that have no ground truth: reading it is an error.
 
     Parameters
     ----------
     folder : pathlib.Path
         A sub-directory a recording, each with ``audio.*`` and ``score.*`` as in a folder dataset.
+    """
+    found = []
+    for directory in sorted(d for d in folder.iterdir() if d.is_dir()) if folder.is_dir() else ():
+        score, audio = (
+            next((directory / name for name in names if (directory / name).is_file()), None)
+            for names in (SCORE_FILES, AUDIO_FILES)
+        )
+        if score is not None and audio is not None:
+            name = directory.name
+            found.append(
+                Recording(name, name, partial(load_score, score), partial(Audio.load, audio), _no_truth)
+            )
+    return found
+
+
+def self_labelled(recordings: Sequence[Recording], checkpoint: Path) -> list[Recording]:
+    """Align recordings and take the onsets that the aligner is sure of for their truth.
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+        Their references are not read.
     checkpoint : pathlib.Path
         Of a network that hears struck keys, as that of ``siamese-robust``.
 
@@ -46,15 +70,8 @@ def self_labelled(folder: Path, checkpoint: Path) -> list[Recording]:
     """
     aligner = SiameseRobust(checkpoint=str(checkpoint))
     found = []
-    for directory in sorted(d for d in folder.iterdir() if d.is_dir()) if folder.is_dir() else ():
-        files = [
-            next((directory / name for name in names if (directory / name).is_file()), None)
-            for names in (SCORE_FILES, AUDIO_FILES)
-        ]
-        if files[0] is None or files[1] is None:
-            continue
-        score, audio = load_score(files[0]), Audio.load(files[1])
-        alignment = aligner.align(score, audio)
+    for recording in recordings:
+        alignment = aligner.align(recording.score, recording.audio)
         if alignment.confidences is None:
             raise UsageError(
                 f"checkpoint must be of a network that tells confidences, got {str(checkpoint)!r}. Give that "
@@ -63,20 +80,16 @@ def self_labelled(folder: Path, checkpoint: Path) -> list[Recording]:
         sure = alignment.confidences >= CONFIDENT
         if sure.sum() >= FEWEST_ONSETS and not alignment.info["mismatch"]:
             reference = Reference(alignment.score_times[sure], alignment.audio_times[sure])
-            found.append(
-                Recording(
-                    directory.name,
-                    directory.name,
-                    partial(load_score, files[0]),
-                    partial(Audio.load, files[1]),
-                    partial(_same, reference),
-                )
-            )
+            found.append(replace(recording, load_reference=partial(_same, reference)))
     if not found:
         raise DatasetError(
-            f"recordings must have audio.* and score.*, and be aligned with confidence, got none ({folder})."
+            "recordings without truth must have audio.* and score.* and be aligned with confidence, got none."
         )
     return found
+
+
+def _no_truth() -> Reference:
+    raise DatasetError("recordings must have a ground truth, got one without.")
 
 
 def _same(reference: Reference) -> Reference:

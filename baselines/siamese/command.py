@@ -62,6 +62,7 @@ def train_siamese(
     from align_bench.errors import UsageError, unknown_name
 
     from .adapt import self_labelled
+    from .adapt import unlabelled as without_truth
     from .train import TrainingOptions, train
 
     if negatives not in ("hard", "plain"):
@@ -84,8 +85,8 @@ def train_siamese(
     if unlabelled and adapt_from is None:
         raise UsageError("unlabelled must go with adapt_from, got no checkpoint to align them with.")
     labelled_by_itself = (
-        [r for folder in unlabelled or () for r in self_labelled(folder, adapt_from)]
-        if adapt_from is not None
+        self_labelled([r for folder in unlabelled for r in without_truth(folder)], adapt_from)
+        if unlabelled and adapt_from is not None
         else []
     )
     rendered, also_held_back = (

@@ -2,15 +2,18 @@
 
 What it adds to them: human performances on many pianos in the training material, a mel spectrogram with a
 short window beside the CQT, a loss on paths, D_w squared, the rise of the embedding beside it, a second pass
-at the recording's tempo, and a third one that places each onset where its keys are struck. What each is
-worth, and what was tried and left out: ``baselines/siamese/checkpoints/README.md``.
+at the recording's tempo, a third one that places each onset where its keys are struck, and an ear for
+recordings that are off by a semitone. What each is worth, and what was tried and left out:
+``baselines/siamese/checkpoints/README.md``.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from align_bench.features import Features
 from align_bench.paths import multiscale_dtw, path_to_alignment
@@ -21,6 +24,7 @@ from align_bench.types import Alignment, Score
 
 from ..dtw_aligner import LEAD_IN_S
 from .aligner import Siamese
+from .card import LOWEST_KEY, N_KEYS
 from .onsets import place_onsets
 
 _RISES = (0.7, 2.0)
@@ -48,6 +52,22 @@ class SiameseRobust(Siamese):
         """Return the embedding with its rise, shape (2 * n_dims, n_frames)."""
         return _with_rise(super().compared(features), _RISES[0])
 
+    def _aligned(self, score: Score, y: Features) -> Alignment:
+        """Align a score with a recording, in the key in which it sounds.
+
+        Records turned too fast or too slow, and old pianos, are off by up to a semitone. Which keys are heard
+        says whether that may be; of two keys, the one whose path costs less is right.
+        """
+        found = super()._aligned(score, y)
+        n_dims = self._encoder.config.n_dims
+        shift = key_shift(score, y.values[n_dims:]) if self._encoder.config.n_pitches else 0
+        if shift:
+            pitches = (score.pitches + shift).clip(0, 127)
+            other = super()._aligned(replace(score, pitches=pitches), y)
+            if other.info.get("relative_cost", 0.0) < found.info.get("relative_cost", np.inf):
+                return replace(other, info={**other.info, "semitones": shift})
+        return found
+
     def _time_map(self, score: Score, x: Features, y: Features, info: dict[str, Any]) -> Alignment:
         first = super()._time_map(score, x, y, info)
         n_frames = y.values.shape[1]
@@ -64,6 +84,23 @@ class SiameseRobust(Siamese):
             return second
         logits = Features(y.values[self._encoder.config.n_dims :], y.frame_rate)
         return place_onsets(score, logits, second)
+
+
+def key_shift(score: Score, logits: NDArray[np.float32]) -> int:
+    """Return by how many semitones a recording seems to be above a score: -1, 0 or 1.
+
+    Parameters
+    ----------
+    score : Score
+    logits : numpy.ndarray, shape (88, n_frames)
+        Log odds that a key is struck in a frame of the recording.
+    """
+    heard = np.sqrt((1.0 / (1.0 + np.exp(-logits))).sum(axis=1))
+    keys = (score.pitches - LOWEST_KEY).clip(0, N_KEYS - 1)
+    written = np.sqrt(np.bincount(keys, minlength=N_KEYS))
+    written = written - written.mean()  # so that how alike they are is a covariance
+    alike = {shift: float(np.dot(np.roll(written, shift), heard)) for shift in (0, -1, 1)}
+    return max(alike, key=lambda shift: alike[shift])
 
 
 def _with_rise(embedding: Features, weight: float) -> Features:

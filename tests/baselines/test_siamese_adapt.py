@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from align_bench_baselines.siamese.adapt import FEWEST_ONSETS, self_labelled
+from align_bench_baselines.siamese.adapt import FEWEST_ONSETS, self_labelled, unlabelled
 from align_bench_baselines.siamese.aligner import shipped_checkpoint
 
 from align_bench.errors import DatasetError, UsageError
@@ -18,7 +18,7 @@ Write = Callable[[Path, list[Recording]], Path]
 
 
 def test_confident_onsets_are_near_the_truth(tmp_path: Path, write: Write, halls: list[Recording]):
-    found = self_labelled(write(tmp_path, halls), shipped_checkpoint("robust"))
+    found = self_labelled(unlabelled(write(tmp_path, halls)), shipped_checkpoint("robust"))
     assert [r.id for r in found] == [r.id for r in halls]
     for own, true in zip(found, halls, strict=True):
         reference = own.reference
@@ -34,15 +34,15 @@ def test_a_recording_of_another_piece_is_no_material(
     write(tmp_path / "b", halls[1:2])
     shutil.copy(tmp_path / "b" / halls[1].id / "score.mid", wrong / clean.id)
     with pytest.raises(DatasetError, match="must have audio"):
-        self_labelled(wrong, shipped_checkpoint("robust"))
+        self_labelled(unlabelled(wrong), shipped_checkpoint("robust"))
 
 
 def test_a_network_without_confidence_is_refused(tmp_path: Path, write: Write, clean: Recording):
     folder = write(tmp_path, [clean])
     with pytest.raises(UsageError, match="tells confidences"):
-        self_labelled(folder, shipped_checkpoint("cqt"))
+        self_labelled(unlabelled(folder), shipped_checkpoint("cqt"))
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path):
     with pytest.raises(DatasetError, match="must have audio"):
-        self_labelled(tmp_path, shipped_checkpoint("robust"))
+        self_labelled(unlabelled(tmp_path), shipped_checkpoint("robust"))

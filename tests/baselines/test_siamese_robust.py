@@ -9,14 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
+from align_bench_baselines.siamese.robust import key_shift
 from typer.testing import CliRunner
 
 import align_bench
+from align_bench.aligners.registry import load_aligner
 from align_bench.cli import app
 from align_bench.datasets import load
 from align_bench.leaderboard import reliability
 from align_bench.results import load_confidences, load_onsets, onsets_path, record_path
-from align_bench.types import Recording
+from align_bench.types import Audio, Recording, Score
 
 Write = Callable[[Path, list[Recording]], Path]
 
@@ -59,3 +62,26 @@ def test_align_warns_of_another_piece(folder: Path, tmp_path: Path, write: Write
     result = CliRunner().invoke(app, ["align", str(score), str(audio)])
     assert result.exit_code == 0
     assert "does not seem to match the score" in result.stderr
+
+
+@pytest.mark.parametrize("structure", ["plain", "jumps"])
+@pytest.mark.parametrize("semitones", [-1, 0, 1])
+def test_a_recording_that_is_off_by_a_semitone_is_aligned_in_its_key(
+    clean: Recording, structure: str, semitones: int
+):
+    ratio = 2.0 ** (semitones / 12.0)
+    rate = clean.audio.sample_rate
+    audio = Audio(np.asarray(soxr.resample(clean.audio.samples, rate * ratio, rate)), rate)
+    alignment = load_aligner("siamese-robust", {"structure": structure}).align(clean.score, audio)
+    assert alignment.info.get("semitones", 0) == semitones
+    truth = clean.reference
+    assert np.mean(np.abs(alignment.at(truth.score_times) - truth.times / ratio) < 0.05) > 0.97
+
+
+def test_which_key_is_heard():
+    score = Score(np.arange(4.0), np.arange(4.0) + 0.5, np.array([60, 64, 67, 72]), np.full(4, 64))
+    for shift in (-1, 0, 1):
+        logits = np.full((88, 10), -8.0, dtype=np.float32)
+        logits[np.array([60, 64, 67, 72]) - 21 + shift, [1, 3, 5, 7]] = 3.0
+        assert key_shift(score, logits) == shift
+    assert key_shift(score, np.full((88, 10), -8.0, dtype=np.float32)) == 0, "a silent recording"
