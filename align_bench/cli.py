@@ -409,7 +409,7 @@ def align(
 
     Columns: score_time_s, performance_time_s, pitches (the MIDI note numbers that begin there), and from
     siamese-robust confidence, the probability that the time is good to 50 ms. Warns if the recording does
-    not seem to be of this score.
+    not seem to be of this score, and says if it is off by a semitone.
 
     \b
     Examples:
@@ -431,6 +431,10 @@ def align(
     alignment = align_files(notes, audio, **parameters)
     if "structure" in alignment.info:
         typer.echo(_played(alignment.info["structure"]), err=True)
+    if shift := alignment.info.get("semitones"):
+        typer.echo(
+            f"The recording sounds a semitone {'above' if shift > 0 else 'below'} the score.", err=True
+        )
     if alignment.info.get("mismatch"):
         typer.echo(
             "warning: the recording does not seem to match the score. Are they of the same piece?",

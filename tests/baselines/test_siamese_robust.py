@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -67,15 +69,23 @@ def test_align_warns_of_another_piece(folder: Path, tmp_path: Path, write: Write
 @pytest.mark.parametrize("structure", ["plain", "jumps"])
 @pytest.mark.parametrize("semitones", [-1, 0, 1])
 def test_a_recording_that_is_off_by_a_semitone_is_aligned_in_its_key(
-    clean: Recording, structure: str, semitones: int
+    tmp_path: Path, write: Write, clean: Recording, structure: str, semitones: int
 ):
     ratio = 2.0 ** (semitones / 12.0)
     rate = clean.audio.sample_rate
     audio = Audio(np.asarray(soxr.resample(clean.audio.samples, rate * ratio, rate)), rate)
     alignment = load_aligner("siamese-robust", {"structure": structure}).align(clean.score, audio)
     assert alignment.info.get("semitones", 0) == semitones
+    files = write(tmp_path, [replace(clean, load_audio=partial(_same, audio))]) / clean.id
+    command = ["align", str(files / "score.mid"), str(files / "audio.flac"), "--structure", structure]
+    said = CliRunner().invoke(app, command).stderr
+    assert ("semitone above" in said, "semitone below" in said) == (semitones == 1, semitones == -1)
     truth = clean.reference
     assert np.mean(np.abs(alignment.at(truth.score_times) - truth.times / ratio) < 0.05) > 0.97
+
+
+def _same(audio: Audio) -> Audio:
+    return audio
 
 
 def test_which_key_is_heard():
