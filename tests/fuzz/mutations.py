@@ -11,6 +11,7 @@ import re
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -153,7 +154,7 @@ def of_json(data: bytes, random: Random) -> bytes:
         elif kind == 2 and isinstance(parent, dict):
             parent[random.choice(("", "x", "\ud800", key + "x"))] = parent.pop(key)
         else:
-            parent[key] = random.choice(VALUES)
+            parent[key] = deepcopy(random.choice(VALUES))  # which later changes may go into
     return json.dumps(content).encode()
 
 
