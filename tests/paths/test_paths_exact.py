@@ -282,6 +282,18 @@ def test_within_the_bound_a_sweep_finds_what_one_without_finds(sides, part):
             assert (pruned[1:][on_path] < bound).all()
 
 
+def test_a_row_is_swept_as_far_as_the_row_above_is_within_the_bound():
+    """Its first tile may be out of the bound, and so may what is above the tile's end, but not the rest."""
+    cost = np.full((3 * LANES, 400), 10.0, dtype=np.float32)
+    cost[0] = cost[:LANES, 0] = cost[:LANES, 300] = 0.0  # two ways down to the first strip's last row,
+    cost[LANES:, 300:] = 0.0  # the second of which goes on
+    solver = Solver(lambda i, j: cost[i, j].astype(float), (1.0, 1.0, 1.0), "diagonal").matrix(cost)
+    row = solver._corner()
+    for strip in range(3):
+        solver._forward(_whole_rows(strip, strip + 1, 400, keep=True), row, 5.0)
+        assert np.array_equal((row[1:401] <= 5.0).nonzero()[0], [[0, 300], range(300, 400)][strip > 0])
+
+
 @pytest.mark.parametrize("scale", [1e-15, 1.0, 1e14])
 @pytest.mark.parametrize("metric", METRICS)
 def test_small_and_large_numbers_have_the_same_path_in_every_memory(metric, scale):
