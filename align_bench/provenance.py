@@ -99,7 +99,7 @@ def public(value: Any) -> Any:
     The same kind of data.
     """
     if isinstance(value, str):
-        for pattern, new in _private_places():
+        for pattern, new in _private_places(os.getcwd(), os.environ.get("PWD", ""), Path.home()):
             value = pattern.sub(new, value)
         return value
     if isinstance(value, Mapping):
@@ -107,11 +107,11 @@ def public(value: Any) -> Any:
     return [public(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _private_places() -> list[tuple[re.Pattern[str], str]]:
+@lru_cache
+def _private_places(here: str, called: str, home: Path) -> list[tuple[re.Pattern[str], str]]:
     # As the shell calls them, and as they are called where links are followed.
-    working = {os.getcwd(), os.environ.get("PWD", "")}
-    home = {str(Path.home()), str(Path.home().resolve())}
-    places = [(place, ".") for place in working - home] + [(place, "~") for place in home]
+    homes = {str(home), str(home.resolve())}
+    places = [(place, ".") for place in {here, called} - homes] + [(place, "~") for place in homes]
     return [
         *((_beginning(re.escape(place)), new) for place, new in places if place.strip("/")),
         (_beginning(r"/(home|Users)/[^/\s'\":,;]+"), r"/\1/…"),

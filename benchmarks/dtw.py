@@ -106,9 +106,8 @@ def table(sizes: Sequence[int], dims: Sequence[int], repeats: int) -> str:
                     continue
                 excess = 100 * (figures["cost"] / cost - 1)
                 over = "" if abs(excess) < 0.01 else f", cost {excess:+.1f} %"
-                cells.append(
-                    f"{figures['ns']:.2f} ns ({figures['ns'] / ns:.2g}×), {figures['bytes']:.2f} B{over}"
-                )
+                times = float(f"{figures['ns'] / ns:.2g}")  # two digits
+                cells.append(f"{figures['ns']:.2f} ns ({times:g}×), {figures['bytes']:.2f} B{over}")
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
             print(lines[-1], flush=True)
         lines.append("")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -181,13 +182,7 @@ class AlignerProcess:
         threading.Thread(target=_drain, args=(self._process.stdout, self.log), daemon=True).start()
 
     def _ask(self, what: str, content: object, limit: float | None) -> dict[str, Any]:
-        # With cloudpickle, what a notebook or __main__ defines travels too.
-        import cloudpickle  # type: ignore[import-untyped]
-
-        try:
-            message: bytes = cloudpickle.dumps(content)
-        except Exception as error:
-            raise AlignerError(f"recording and aligner must be picklable, got {reason_of(error)}.") from error
+        message = _pickled(content)
         if self._process is None:
             self._start()
         assert self._tasks is not None
@@ -238,6 +233,22 @@ class AlignerProcess:
             hint = ", out of memory?" if name == "SIGKILL" else ""
             raise _EndedError(f"crashed with {name}{hint}")
         raise _EndedError(f"ended its process with exit code {code}")
+
+
+def _pickled(content: object) -> bytes:
+    """Pickle by reference; with cloudpickle, much slower, what a notebook or __main__ defines travels too."""
+    try:
+        message = pickle.dumps(content)
+        if b"__main__" not in message:
+            return message
+    except Exception:
+        pass
+    import cloudpickle  # type: ignore[import-untyped]
+
+    try:
+        return bytes(cloudpickle.dumps(content))
+    except Exception as error:
+        raise AlignerError(f"recording and aligner must be picklable, got {reason_of(error)}.") from error
 
 
 class _EndedError(Exception):
