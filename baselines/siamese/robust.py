@@ -43,6 +43,10 @@ class SiameseRobust(Siamese):
     See `Siamese` for the parameters. The second pass has a decoder of its own, because the tempo-matched path
     runs close to the diagonal, where the multi-scale band finds the exact one. The third one needs a network
     that hears struck keys; it gives each onset a confidence.
+
+    An alignment's ``info`` has ``relative_cost``, the cost of the second path as a share of that of frames
+    drawn at random; ``mismatch``, whether that exceeds `MISMATCH`; and ``semitones``, by how many the
+    recording sounds above the score, if it does.
     """
 
     name, network, binary = "siamese-robust", "robust", False
