@@ -232,7 +232,7 @@ def runs(repeats: int) -> list[str]:
     The figure is the shortest of the repeats, taken in turn: it needs both cores to itself.
     """
     cases = (
-        ("siamese-cqt-distance", 500, 1), ("siamese-cqt-distance", 500, 2),
+        ("siamese-cqt-distance", 1000, 1), ("siamese-cqt-distance", 1000, 2),
         ("linear", 100, 1), ("linear", 1000, 1),
     )  # fmt: skip
     found: dict[tuple[str, int, int], list[tuple[float, float]]] = {case: [] for case in cases}
