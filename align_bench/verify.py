@@ -2,7 +2,8 @@
 
 Three questions, each answered on its own:
 
-1. Do the scores follow from the onsets that lie beside the record? Nothing but the two is needed.
+1. Do the scores follow from the onsets that lie beside the record? Nothing but the two is needed. A
+   published record may have none: then 3. compares scores.
 2. Is the dataset at hand the one that was used: index, ground truth, audio and scores?
 3. Does the same aligner with the same parameters place the same onsets? Asked of a sample.
 
@@ -151,7 +152,10 @@ def verify(
 
 
 def _read_onsets(record: Record, path: Path, found: Verification) -> dict[str, Onsets]:
-    onsets = {}
+    onsets: dict[str, Onsets] = {}
+    if record.n_ok and not onsets_path(path, "any").parent.is_dir():
+        found.unchecked.append("scores: the onsets that they are computed from do not lie beside the record")
+        return onsets
     for row in record.recordings:
         if row.status == "ok":
             try:
@@ -234,8 +238,9 @@ def _check_data(
         elif defects := data_defects(row, recordings[row.id], onsets.get(row.id)):
             different.append(f"{row.id}: {first_of(defects)}")
     hashed = sum(row.audio_sha256 is not None for row in record.recordings)
-    heard = f", audio and score of {hashed}" if hashed else ""
-    found.agree(different, f"ground truth of {len(onsets)} recordings{heard}")
+    compared = {"ground truth": len(onsets), "audio and score": hashed}
+    told = ", ".join(f"{what} of {n} recordings" for what, n in compared.items() if n)
+    found.agree(different, told or "ids of the recordings")
 
 
 def _run_again(
@@ -272,6 +277,8 @@ def _run_again(
             elif now.status == "ok" and now.id in onsets:
                 estimated = load_onsets(onsets_path(path, now.id))[2]
                 different += _moved(now, then, apart(estimated, onsets[now.id][2]))
+            elif now.status == "ok":
+                different += _scored_otherwise(now, then)
     found.notes += [
         f"{what} of the aligner was {old}, is {new}"
         for what, old, new in (
@@ -282,7 +289,8 @@ def _run_again(
     ]
     if sorted(record.aligner.trained_on) != sorted(again.aligner.trained_on):
         different.append("trained_on is not what the aligner says")
-    found.agree(different, f"onsets of {', '.join(r.id for r in chosen)}, aligned again")
+    what = "onsets" if onsets else "scores"
+    found.agree(different, f"{what} of {', '.join(r.id for r in chosen)}, aligned again")
 
 
 def _moved(now: RecordingResult, then: RecordingResult, apart: float) -> list[str]:
@@ -291,6 +299,19 @@ def _moved(now: RecordingResult, then: RecordingResult, apart: float) -> list[st
     key = "accuracy_50ms"
     distance = f"by up to {apart * 1000:.3f} ms" if math.isfinite(apart) else "in number"
     return [f"{now.id}: onsets differ {distance}; {key} was {then.scores.get(key)}, is {now.scores.get(key)}"]
+
+
+def _scored_otherwise(now: RecordingResult, then: RecordingResult) -> list[str]:
+    """Compare scores where the onsets are not at hand."""
+    return [
+        f"{now.id}: {key} was {old}, is {now.scores.get(key)}"
+        for key, old in then.scores.items()
+        if not _equal(old, now.scores.get(key))
+    ]
+
+
+def _equal(a: float | None, b: float | None) -> bool:
+    return a == b or (a is not None and b is not None and math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9))
 
 
 def _align_again(record: Record, subset: Collection, output: Path, aligner: str | None) -> Record:

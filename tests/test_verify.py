@@ -82,7 +82,7 @@ def test_what_was_left_alone_is_as_it_says(made: Path, name: str) -> None:
 
 
 def test_audio_and_score_were_compared(made: Path) -> None:
-    assert "ground truth of 3 recordings, audio and score of 3" in check(made).same
+    assert "ground truth of 3 recordings, audio and score of 3 recordings" in check(made).same
 
 
 def test_a_recording_that_failed_fails_again(made: Path) -> None:
@@ -160,6 +160,21 @@ def test_lost_onsets_are_told(home: Path) -> None:
     found = check(home, sample=0)
     assert found.different[0].startswith("r2: onsets must be a CSV file, got ")
     assert not found.same
+
+
+def test_a_record_that_was_published_without_onsets_is_aligned_again(home: Path) -> None:
+    shutil.rmtree(onsets_path(record_of(home), "r0").parent)
+    found = check(home, sample=3)
+    assert "scores of r0, r1, r2, aligned again" in found.same
+    assert "audio and score of 3 recordings" in found.same
+    assert not found.different
+    (unchecked,) = found.unchecked
+    assert unchecked.startswith("scores: the onsets that they are computed from do not lie beside")
+    edit(record_of(home), set_score("accuracy_50ms", 0.987))
+    (different,) = check(home, sample=3).different
+    assert different.startswith("r1: accuracy_50ms was 0.987, is ")
+    edit(record_of(home), lambda data: data["recordings"][1].update(leaked=True))
+    assert "r1: is marked as trained on" in check(home, sample=0).different[0]
 
 
 def test_onsets_and_scores_that_were_edited_together_are_found_by_aligning_again(home: Path) -> None:
