@@ -68,7 +68,11 @@ class SiameseRobust(Siamese):
         if shift:
             pitches = (score.pitches + shift).clip(0, 127)
             other = super()._aligned(replace(score, pitches=pitches), y)
-            if other.info.get("relative_cost", 0.0) < found.info.get("relative_cost", np.inf):
+            if "relative_cost" in other.info and "relative_cost" in found.info:
+                better = other.info["relative_cost"] < found.info["relative_cost"]
+            else:  # a path with jumps has no cost: what is heard decides, unless the score fits as it is
+                better = found.info.get("mismatch", True)
+            if better:
                 return replace(other, info={**other.info, "semitones": shift})
         return found
 
