@@ -21,7 +21,7 @@ from align_bench.aligners.registry import load_aligner
 from align_bench.datasets import load
 from align_bench.metrics.onset_deviation import accuracy
 from align_bench.synthesis import render
-from align_bench.types import Audio, FloatArray, Recording, Score
+from align_bench.types import Alignment, Audio, FloatArray, Recording, Score
 
 TOLERANCE_S = 0.05
 END_S = 10.0
@@ -74,12 +74,7 @@ def wrong(recording: Recording, rng: np.random.Generator, share: float) -> Case:
 def played(recording: Recording, rng: np.random.Generator, trills: bool) -> Case:
     """Play the score at the recording's tempo, with trills if wanted."""
     score, truth = recording.score, recording.reference
-
-    def heard(times: FloatArray) -> FloatArray:
-        steps = np.maximum.accumulate(truth.times) + 1e-6 * np.arange(truth.times.size)
-        after = np.maximum(times - truth.score_times[-1], 0.0)
-        return np.asarray(np.interp(times, truth.score_times, steps) + after)
-
+    heard = Alignment(truth.score_times, np.maximum.accumulate(truth.times)).at
     notes: list[tuple[float, float, int]] = []
     begins = heard(score.starts)
     for start, end, pitch in zip(begins, heard(score.ends), score.pitches, strict=True):

@@ -55,7 +55,7 @@ class Split:
         )
 
     def first(self, minutes: float) -> list[Recording]:
-        """Return so much of the material, in whole recordings, the last one cut by none."""
+        """Return at least so much of the material, in whole recordings."""
         taken: list[Recording] = []
         for recording in self.material:
             if sum(r.audio.duration for r in taken) >= 60.0 * minutes:
