@@ -103,7 +103,7 @@ def key_shift(score: Score, logits: NDArray[np.float32]) -> int:
     logits : numpy.ndarray, shape (88, n_frames)
         Log odds that a key is struck in a frame of the recording.
     """
-    heard = np.sqrt((1.0 / (1.0 + np.exp(-logits))).sum(axis=1))
+    heard = np.sqrt((1.0 / (1.0 + np.exp(np.minimum(-logits, 80.0)))).sum(axis=1))  # 80: within float32
     keys = (score.pitches - LOWEST_KEY).clip(0, N_KEYS - 1)
     written = np.sqrt(np.bincount(keys, minlength=N_KEYS))
     written = written - written.mean()  # so that how alike they are is a covariance
