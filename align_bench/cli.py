@@ -407,9 +407,9 @@ def align(
 ) -> None:
     """Write when each onset of a score sounds in a recording.
 
-    Columns: score_time_s, performance_time_s, pitches (the MIDI note numbers that begin there), and from
-    siamese-robust confidence, the probability that the time is good to 50 ms. Warns if the recording does
-    not seem to be of this score, and says if it is off by a semitone.
+    Columns: score_time_s, performance_time_s, pitches (the MIDI note numbers that begin there), and from an
+    aligner that tells it confidence, the probability that the time is good to 50 ms. siamese-robust warns if
+    the recording does not seem to be of this score, and says if it is off by a semitone.
 
     \b
     Examples:

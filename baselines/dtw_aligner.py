@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from align_bench.cache import cached_arrays
 from align_bench.errors import UsageError, unknown_name
 from align_bench.features import REVISION, Features
 from align_bench.paths import Path, TieRule, dtw, fast_dtw, path_to_alignment
+from align_bench.paths.confidence import with_confidences
 from align_bench.paths.exact import TIE_RULES
 from align_bench.similarity import Metric
 from align_bench.synthesis import SYNTHESISERS, describe, render
@@ -111,9 +113,17 @@ class DTWAligner(ABC):
             sides = self.compared(x), self.compared(y)
             found = align_with_jumps(score, *sides, LEAD_IN_S, self.metric, self.threshold)
             if isinstance(found, Alignment):
-                return Alignment(found.score_times, found.audio_times, {**facts, **found.info})
+                return self._told(replace(found, info={**facts, **found.info}), x, y)
             facts |= found
-        return self._time_map(score, x, y, facts)
+        found = self._time_map(score, x, y, facts)
+        return found if found.confidences is not None else self._told(found, x, y)
+
+    def _told(self, alignment: Alignment, x: Features, y: Features) -> Alignment:
+        """Return the alignment with its confidences, which the cost of other paths tells."""
+        sides = self.compared(x), self.compared(y)
+        return with_confidences(
+            alignment, *sides, metric=self.metric, threshold=self.threshold, lead_in_s=LEAD_IN_S
+        )
 
     def _time_map(self, score: Score, x: Features, y: Features, info: dict[str, Any]) -> Alignment:
         """Return the alignment; the rendering, whose features ``x`` are, begins before the score."""

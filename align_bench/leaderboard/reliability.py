@@ -93,8 +93,8 @@ def reliability(record: str | Path) -> Reliability:
     halves = [pair for pair in halves if len(pair) == 2]
     if not halves:
         raise RecordError(
-            f"record must have onsets with confidences, got none ({path}). Of our aligners, siamese-robust "
-            f"tells them."
+            f"record must have onsets with confidences, got none ({path}). Of our aligners, all but "
+            f"linear tell them."
         )
     return _binned(
         f"{document.aligner.name} on {document.dataset.name}",
@@ -145,6 +145,8 @@ def reliability_table(found: Reliability, format: str = "text") -> str:
 def plot_reliability(found: Reliability, path: str | Path) -> None:
     """Draw a reliability diagram: observed share against stated confidence, and how many onsets.
 
+    The bars are Wilson's 95 % intervals: a bin with one onset says nothing.
+
     Parameters
     ----------
     found : Reliability
@@ -162,15 +164,21 @@ def plot_reliability(found: Reliability, path: str | Path) -> None:
         raise UsageError(
             f"plotting needs matplotlib, got {error}. pip install 'align-bench[plot]'."
         ) from error
+    from scipy.stats import binomtest
+
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], ":", color="grey", label="perfect")
     some = found.counts > 0
     sizes = 20 + 300 * found.counts[some] / found.counts.sum()
-    axes.plot(found.stated[some], found.observed[some], "-", color="C0")
-    axes.scatter(
-        found.stated[some], found.observed[some], s=sizes, color="C0", label="onsets (area: how many)"
-    )
+    stated, observed, counts = (values[some] for values in (found.stated, found.observed, found.counts))
+    intervals = [
+        binomtest(round(share * n), int(n)).proportion_ci(method="wilson")
+        for share, n in zip(observed, counts, strict=True)
+    ]
+    bars = np.abs(np.array([[ci.low, ci.high] for ci in intervals]).T - observed)
+    axes.errorbar(stated, observed, bars, fmt="none", ecolor="C0", capsize=2)
+    axes.scatter(stated, observed, s=sizes, color="C0", label="onsets (area: how many)")
     axes.set(
         xlabel="confidence", ylabel="share within 50 ms", title=found.name, xlim=(0, 1.02), ylim=(0, 1.02)
     )

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from align_bench.datasets.folder import AUDIO_FILES, SCORE_FILES
-from align_bench.errors import DatasetError, UsageError
+from align_bench.errors import DatasetError
 from align_bench.scores import load_score
 from align_bench.types import Audio, Recording, Reference
 
@@ -54,7 +54,7 @@ def self_labelled(recordings: Sequence[Recording], checkpoint: Path) -> list[Rec
     recordings : sequence of Recording
         Their references are not read.
     checkpoint : pathlib.Path
-        Of a network that hears struck keys, as that of ``siamese-robust``.
+        Of any network; it is used as ``siamese-robust`` uses its own.
 
     Returns
     -------
@@ -65,21 +65,17 @@ def self_labelled(recordings: Sequence[Recording], checkpoint: Path) -> list[Rec
     ------
     DatasetError
         If there are none.
-    UsageError
-        If the network tells no confidence.
     """
     aligner = SiameseRobust(checkpoint=str(checkpoint))
     found = []
     for recording in recordings:
         alignment = aligner.align(recording.score, recording.audio)
-        if alignment.confidences is None:
-            raise UsageError(
-                f"checkpoint must be of a network that tells confidences, got {str(checkpoint)!r}. Give that "
-                f"of siamese-robust."
-            )
-        sure = alignment.confidences >= CONFIDENT
-        if sure.sum() >= FEWEST_ONSETS and not alignment.info["mismatch"]:
-            reference = Reference(alignment.score_times[sure], alignment.audio_times[sure])
+        onsets = recording.score.onsets
+        confidences = alignment.confidence_at(onsets)
+        assert confidences is not None  # a DTWAligner always tells
+        sure = confidences >= CONFIDENT
+        if sure.sum() >= FEWEST_ONSETS and not alignment.info.get("mismatch", True):
+            reference = Reference(onsets[sure], alignment.at(onsets[sure]))
             found.append(replace(recording, load_reference=partial(_same, reference)))
     if not found:
         raise DatasetError(

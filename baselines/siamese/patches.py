@@ -31,7 +31,8 @@ class Pair:
     ----------
     id, piece : str
         Of the recording.
-    score, audio : numpy.ndarray, shape (n_bins, n_frames), float32
+    score, audio : numpy.ndarray, shape (n_bins, n_frames), float16
+        In half precision, because all of the material is held in memory.
     frame_rate : float
         Of both, in Hz.
     reference : Reference
@@ -44,8 +45,8 @@ class Pair:
 
     id: str
     piece: str
-    score: NDArray[np.float32]
-    audio: NDArray[np.float32]
+    score: NDArray[np.float16]
+    audio: NDArray[np.float16]
     frame_rate: float
     reference: Reference
     strikes: FloatArray
@@ -61,8 +62,8 @@ class Pair:
         return cls(
             recording.id,
             recording.piece,
-            score.values,
-            audio.values,
+            score.values.astype(np.float16),
+            audio.values.astype(np.float16),
             audio.frame_rate,
             truth,
             _strikes(recording.score, truth),
@@ -186,8 +187,8 @@ def _draw_crop(
     offsets = heard_at[None, :] - expected_at[:, None]
     offsets[:, (heard_at < played[0]) | (heard_at > played[-1])] = np.nan
     return (
-        pair.score[:, start : start + CROP_FRAMES],
-        pair.audio[:, begin : begin + CROP_FRAMES],
+        pair.score[:, start : start + CROP_FRAMES].astype(np.float32),
+        pair.audio[:, begin : begin + CROP_FRAMES].astype(np.float32),
         _struck(pair.strikes, begin, rate),
         _corridor(pair, score_at, heard_at),
         offsets,

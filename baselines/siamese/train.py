@@ -228,7 +228,8 @@ def train(
 def _prepared(recordings: Sequence[Recording], config: ModelConfig, title: str) -> list[Pair]:
     from rich.progress import track
 
-    return [Pair.of(recording, config) for recording in _tracked(track, recordings, title)]
+    # Of copies, because a recording keeps its audio for as long as it lives.
+    return [Pair.of(replace(recording), config) for recording in _tracked(track, recordings, title)]
 
 
 def _tracked(track: Callable[..., Any], items: Sequence[Recording], title: str) -> Any:
@@ -314,7 +315,7 @@ def _validate(encoder: Encoder, pairs: Sequence[Pair], threshold: float | None =
     rows, centred = [], []
     for pair in pairs:
         x, y = (
-            encoder.embed(Features(side, pair.frame_rate)).values[: encoder.config.n_dims]
+            encoder.embed(Features(side.astype(np.float32), pair.frame_rate)).values[: encoder.config.n_dims]
             for side in (pair.score, pair.audio)
         )
         path = dtw(x, y, metric="euclidean", threshold=threshold)

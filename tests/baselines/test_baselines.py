@@ -109,6 +109,29 @@ def test_the_order_of_the_baselines(accuracies: dict[str, float]):
         )
 
 
+@pytest.mark.parametrize("name", DTW)
+def test_each_tells_how_sure_it_is(name: str, make: Callable[..., Aligner], halls: list[Recording]):
+    """What it is surer of is right more often, unless everything is right."""
+    sure, right = [], []
+    for recording in halls:
+        written, true = recording.reference.score_times, recording.reference.times
+        alignment = make(name).align(recording.score, recording.audio)
+        confidences = alignment.confidence_at(written)
+        assert confidences is not None
+        sure.append(confidences)
+        right.append(np.abs(alignment.at(written) - true) <= 0.05)
+    hits = np.concatenate(right)[np.argsort(np.concatenate(sure), kind="stable")]
+    low, high = (half.mean() for half in np.array_split(hits, 2))
+    assert high > low or low == 1.0
+
+
+@pytest.mark.parametrize("given", [{"decoder": "fastdtw"}, {"structure": "jumps"}])
+def test_other_decoders_tell_it_too(given: dict[str, Any], make: Callable[..., Aligner], clean: Recording):
+    alignment = make("chroma-dtw", **given).align(clean.score, clean.audio)
+    assert alignment.confidences is not None
+    assert alignment.confidences.mean() > 0.5
+
+
 def with_lead_in(audio: Audio) -> Audio:
     """Return the rendering as `DTWAligner` analyses it."""
     return Audio(np.pad(audio.samples, (round(LEAD_IN_S * audio.sample_rate), 0)), audio.sample_rate)

@@ -11,7 +11,7 @@ import pytest
 from align_bench_baselines.siamese.adapt import FEWEST_ONSETS, self_labelled, unlabelled
 from align_bench_baselines.siamese.aligner import shipped_checkpoint
 
-from align_bench.errors import DatasetError, UsageError
+from align_bench.errors import DatasetError
 from align_bench.types import Recording
 
 Write = Callable[[Path, list[Recording]], Path]
@@ -35,12 +35,6 @@ def test_a_recording_of_another_piece_is_no_material(
     shutil.copy(tmp_path / "b" / halls[1].id / "score.mid", wrong / clean.id)
     with pytest.raises(DatasetError, match="must have audio"):
         self_labelled(unlabelled(wrong), shipped_checkpoint("robust"))
-
-
-def test_a_network_without_confidence_is_refused(tmp_path: Path, write: Write, clean: Recording):
-    folder = write(tmp_path, [clean])
-    with pytest.raises(UsageError, match="tells confidences"):
-        self_labelled(unlabelled(folder), shipped_checkpoint("cqt"))
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path):
