@@ -25,7 +25,7 @@ from align_bench_baselines.siamese.train import TrainingOptions, train
 
 from align_bench.datasets import load
 from align_bench.datasets.conditioned import in_conditions
-from align_bench.errors import UsageError
+from align_bench.errors import AlignBenchError, UsageError
 from align_bench.metrics.onset_deviation import accuracy
 from align_bench.types import Recording
 
@@ -95,6 +95,8 @@ def main(
     output.mkdir(parents=True, exist_ok=True)
     typer.echo(f"{len(split.test)} test recordings, {condition}\n")
     typer.echo("| material | 25 | 50 | 100 | worst at 50 |\n|---|---|---|---|---|")
+    if condition != "clean":  # what adapting to the condition can't mend
+        row("none, before they were degraded", base, Split.of(list(load(str(recordings)).recordings)).test)
     row("none", base, split.test)
 
     def adapt(name: str, file: str, material: list[Recording]) -> None:
@@ -113,4 +115,7 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except AlignBenchError as error:
+        raise SystemExit(f"error: {error}") from None
