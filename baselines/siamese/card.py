@@ -148,13 +148,13 @@ def read_checkpoint(
     try:
         with safe_open(path, framework="np") as file:
             document = dict(json.loads((file.metadata() or {})["card"]))
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
         if document.pop("card_version") != CARD_VERSION:
             raise ValueError("its card is of another version")
         config = ModelConfig(**document["config"])
         config = replace(config, views=tuple(config.views))
         card = ModelCard(**{**document, "config": config})
-        model = build(card.config, weights)
+        model = build(card.config, {name: _in_float32(values) for name, values in stored.items()})
     except (
         SafetensorError,
         KeyError,
@@ -168,3 +168,8 @@ def read_checkpoint(
             f"checkpoint must come from 'align-bench train siamese', got {str(path)!r}: {error}."
         ) from error
     return model, card, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _in_float32(weights: NDArray[Any]) -> NDArray[Any]:
+    """Return weights as they are computed with; kernels may be stored in half precision."""
+    return weights.astype(np.float32) if weights.dtype == np.float16 else weights

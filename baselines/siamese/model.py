@@ -102,10 +102,13 @@ def _conv(
 
 
 def save_checkpoint(path: Path, encoder: Encoder, card: ModelCard) -> None:
-    """Write weights and card as one safetensors file."""
+    """Write weights and card as one safetensors file; kernels in half precision, for its size."""
     from safetensors.torch import save
 
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
+    weights = {
+        name: (tensor.half() if tensor.ndim > 1 else tensor).detach().cpu().contiguous()
+        for name, tensor in encoder.state_dict().items()
+    }
     document = {"card_version": CARD_VERSION, **asdict(card)}
     partial = path.with_name(path.name + ".tmp")
     # Not save_file, whose files nobody but their owner may read.

@@ -97,7 +97,8 @@ class _State:
     @classmethod
     def begin(cls, run: str, options: TrainingOptions, device: str, base: Encoder | None = None) -> _State:
         torch.manual_seed(options.seed)
-        encoder = (base or Encoder(ModelConfig.of(options.representation))).to(device)
+        encoder = base or Encoder(ModelConfig.of(options.representation))
+        encoder = encoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.AdamW(encoder.parameters(), options.learning_rate, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, options.learning_rate, options.steps, pct_start=0.1
@@ -214,7 +215,9 @@ def train(
     if base is not None and state.step == 0:
         state.history = [{"step": 0, **_validate(state.encoder, [*held_back, *degraded])}]
     _optimise(state, pairs, shares, [*held_back, *degraded], options, resume_file)
-    state.encoder.load_state_dict(state.best_weights)
+    # Rounded as they are stored, so that the card tells of what is in the file.
+    stored = {name: w.half().to(w.dtype) if w.ndim > 1 else w for name, w in state.best_weights.items()}
+    state.encoder.load_state_dict(stored)
     card = _card(state, pairs, held_back, degraded, options)
     if base is not None:
         _, learnt, digest = base
@@ -279,6 +282,12 @@ def _optimise(
                 progress.update(bar, score=f"validation: {100 * scores['accuracy_50ms']:.1f} % within 50 ms")
 
 
+def _has_matrix_units(device: torch.device) -> bool:
+    """Whether the processor multiplies matrices of bfloat16 in hardware, which trains twice as fast."""
+    told: Callable[[], dict[str, bool]] = getattr(torch.cpu, "get_capabilities", dict)  # not in torch 2.4
+    return device.type == "cpu" and told().get("amx_bf16", False)
+
+
 def _is_over(state: _State, options: TrainingOptions) -> bool:
     return state.step - state.best_step >= options.patience * options.validate_every and bool(state.history)
 
@@ -291,7 +300,8 @@ def _step(state: _State, batch: Batch, options: TrainingOptions, frame_rate: flo
     )
     state.encoder.train()
     n_dims = state.encoder.config.n_dims
-    of_score, of_audio = state.encoder(score)[:, :n_dims], state.encoder(audio)
+    with torch.autocast(device.type, torch.bfloat16, enabled=_has_matrix_units(device)):
+        of_score, of_audio = state.encoder(score)[:, :n_dims].float(), state.encoder(audio).float()
     distance = pairwise_distance(of_score, of_audio[:, :n_dims])
     loss = crop_loss(distance, offsets, frame_rate, options.margin, options.hard)
     if options.path_weight > 0.0:
@@ -340,6 +350,7 @@ def _card(
     candidates = np.arange(0.3, 0.81, 0.1) * options.margin
     binary = {float(t): _validate(state.encoder, [*held_back, *degraded], float(t)) for t in candidates}
     threshold = max(binary, key=lambda t: binary[t]["precision"])
+    device = next(state.encoder.parameters()).device
     return ModelCard(
         config=state.encoder.config,
         threshold=threshold,
@@ -350,6 +361,7 @@ def _card(
             "recordings": len(pairs),
             "best_step": state.best_step,
             "steps_run": state.step,
+            "precision": "bfloat16" if _has_matrix_units(device) else "float32",
         },
         validation={
             "distance": _validate(state.encoder, held_back),

@@ -134,7 +134,11 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path):
     again, card, digest = load_checkpoint(path)
     assert card == CARD
     values = Features(spectrogram(encoder, 30), 49.2)
-    np.testing.assert_array_equal(again.embed(values).values, encoder.embed(values).values)
+    np.testing.assert_allclose(again.embed(values).values, encoder.embed(values).values, atol=2e-4)
+    once_more = tmp_path / "b.safetensors"
+    save_checkpoint(once_more, again, card)
+    assert once_more.read_bytes() == path.read_bytes()
+    once_more.unlink()
     assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
     save_checkpoint(path, lively_encoder("stft", seed=1), CARD)  # another, over it
     assert load_checkpoint(path)[2] != digest
