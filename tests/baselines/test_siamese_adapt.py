@@ -27,6 +27,12 @@ def test_confident_onsets_are_near_the_truth(tmp_path: Path, write: Write, halls
         assert np.mean(np.abs(reference.times - at) < 0.025) > 0.95
 
 
+def test_a_network_that_hears_no_keys_labels_too(tmp_path: Path, write: Write, halls: list[Recording]):
+    (own,) = self_labelled(unlabelled(write(tmp_path, halls[:1])), shipped_checkpoint("cqt"))
+    at = np.interp(own.reference.score_times, halls[0].reference.score_times, halls[0].reference.times)
+    assert np.mean(np.abs(own.reference.times - at) < 0.05) > 0.9
+
+
 def test_a_recording_of_another_piece_is_no_material(
     tmp_path: Path, write: Write, clean: Recording, halls: list[Recording]
 ):
