@@ -8,6 +8,7 @@ frame ``k`` of its output is the embedding of the patch centred on frame ``k``.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from align_bench.features import Features
 from .card import CARD_VERSION, ModelCard, ModelConfig, Weights, read_checkpoint
 from .network import Frames, in_chunks
 
-__all__ = ["Encoder", "ModelCard", "ModelConfig", "load_checkpoint", "save_checkpoint"]
+__all__ = ["Encoder", "ModelCard", "ModelConfig", "as_stored", "load_checkpoint", "save_checkpoint"]
 
 
 class Encoder(nn.Module):
@@ -102,18 +103,22 @@ def _conv(
 
 
 def save_checkpoint(path: Path, encoder: Encoder, card: ModelCard) -> None:
-    """Write weights and card as one safetensors file; kernels in half precision, for its size."""
+    """Write weights and card as one safetensors file, in the precision of `as_stored`."""
     from safetensors.torch import save
 
     weights = {
-        name: (tensor.half() if tensor.ndim > 1 else tensor).detach().cpu().contiguous()
-        for name, tensor in encoder.state_dict().items()
+        name: tensor.detach().cpu().contiguous() for name, tensor in as_stored(encoder.state_dict()).items()
     }
     document = {"card_version": CARD_VERSION, **asdict(card)}
     partial = path.with_name(path.name + ".tmp")
     # Not save_file, whose files nobody but their owner may read.
     partial.write_bytes(save(weights, metadata={"card": json.dumps(document, sort_keys=True)}))
     partial.replace(path)
+
+
+def as_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in the precision of a checkpoint: kernels in half, what else there is as it is."""
+    return {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in weights.items()}
 
 
 def load_checkpoint(path: Path) -> tuple[Encoder, ModelCard, str]:

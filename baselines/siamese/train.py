@@ -21,7 +21,7 @@ from align_bench.types import FloatArray, Recording
 
 from .aligner import pick_device
 from .loss import crop_loss, pairwise_distance, strike_loss
-from .model import Encoder, ModelCard, ModelConfig, load_checkpoint, save_checkpoint
+from .model import Encoder, ModelCard, ModelConfig, as_stored, load_checkpoint, save_checkpoint
 from .patches import Batch, Pair, draw_batch, shares_of
 from .path_loss import path_loss
 
@@ -215,9 +215,7 @@ def train(
     if base is not None and state.step == 0:
         state.history = [{"step": 0, **_validate(state.encoder, [*held_back, *degraded])}]
     _optimise(state, pairs, shares, [*held_back, *degraded], options, resume_file)
-    # Rounded as they are stored, so that the card tells of what is in the file.
-    stored = {name: w.half().to(w.dtype) if w.ndim > 1 else w for name, w in state.best_weights.items()}
-    state.encoder.load_state_dict(stored)
+    state.encoder.load_state_dict(as_stored(state.best_weights))  # so that the card tells of what is stored
     card = _card(state, pairs, held_back, degraded, options)
     if base is not None:
         _, learnt, digest = base

@@ -12,7 +12,7 @@ import pytest
 import torch
 from align_bench_baselines.siamese import train as module
 from align_bench_baselines.siamese.loss import crop_loss, pairwise_distance
-from align_bench_baselines.siamese.model import Encoder, ModelCard, ModelConfig, load_checkpoint
+from align_bench_baselines.siamese.model import Encoder, ModelCard, ModelConfig, as_stored, load_checkpoint
 from align_bench_baselines.siamese.patches import Pair, draw_batch
 from align_bench_baselines.siamese.train import TrainingOptions, train
 
@@ -185,9 +185,8 @@ def test_training_stops_when_patience_ends(run: Run, tmp_path: Path, monkeypatch
     card = run(tmp_path / "a", replace(SHORT, steps=30, validate_every=1, patience=2))
     assert (card.training["best_step"], card.training["steps_run"]) == (1, 3)
     kept = load_checkpoint(tmp_path / "a")[0].state_dict()
-    for name, value in weights[0].items():
-        stored = value.half().to(value.dtype) if value.ndim > 1 else value
-        assert torch.equal(kept[name], stored)
+    for name, stored in as_stored(weights[0]).items():
+        assert torch.equal(kept[name], stored.to(kept[name].dtype))
     assert not torch.equal(kept["head.3.weight"], weights[2]["head.3.weight"])
 
 
