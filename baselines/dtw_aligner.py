@@ -113,13 +113,14 @@ class DTWAligner(ABC):
             sides = self.compared(x), self.compared(y)
             found = align_with_jumps(score, *sides, LEAD_IN_S, self.metric, self.threshold)
             if isinstance(found, Alignment):
-                return self._told(replace(found, info={**facts, **found.info}), x, y)
+                return self._with_confidences(replace(found, info={**facts, **found.info}), x, y)
             facts |= found
-        found = self._time_map(score, x, y, facts)
-        return found if found.confidences is not None else self._told(found, x, y)
+        return self._with_confidences(self._time_map(score, x, y, facts), x, y)
 
-    def _told(self, alignment: Alignment, x: Features, y: Features) -> Alignment:
-        """Return the alignment with its confidences, which the cost of other paths tells."""
+    def _with_confidences(self, alignment: Alignment, x: Features, y: Features) -> Alignment:
+        """Return the alignment with its confidences; if it tells none, the cost of other paths does."""
+        if alignment.confidences is not None:
+            return alignment
         sides = self.compared(x), self.compared(y)
         return with_confidences(
             alignment, *sides, metric=self.metric, threshold=self.threshold, lead_in_s=LEAD_IN_S
