@@ -14,15 +14,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import librosa
 import numpy as np
-from align_bench_baselines.siamese.patches import latency
+from align_bench_baselines.siamese.patches import latency, spectral_flux
+from scipy.ndimage import maximum_filter1d
 from tabulate import tabulate
 
 from align_bench.datasets import load
 from align_bench.results import load_onsets, load_record, onsets_path
 
-RATE, HOP = 22050, 64
 NEAR_S, MISS_S = 0.02, 0.05
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -39,15 +38,12 @@ for row in load_record(given.record).recordings:
     _, truth, estimated = load_onsets(onsets_path(given.record, row.id))
     off = estimated - truth
     missed = np.abs(off) > MISS_S
-    spectrum = np.abs(librosa.stft(audio.resampled(RATE).samples, n_fft=512, hop_length=HOP))
-    rise = np.diff(np.log1p(1000.0 * spectrum / spectrum.max()), axis=1)
-    flux = np.maximum(rise, 0.0).sum(axis=0)
-    near = round(NEAR_S * RATE / HOP)
-    attack = np.array([flux[max(k - near, 0) : k + near + 1].max() for k in range(flux.size)])
+    flux, rate = spectral_flux(audio)
+    attack = maximum_filter1d(flux, 2 * round(NEAR_S * rate) + 1)
 
     sounding = truth + latency(audio, truth)
     at_truth, at_estimate, mirrored = (
-        attack[np.rint(times[missed] * RATE / HOP).astype(int).clip(0, attack.size - 1)]
+        attack[np.rint(times[missed] * rate).astype(int).clip(0, attack.size - 1)]
         for times in (sounding, estimated, sounding - off)
     )
     counts = [truth.size, missed.sum(), (at_estimate > at_truth).sum(), (mirrored > at_truth).sum()]

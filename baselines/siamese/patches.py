@@ -257,16 +257,23 @@ def latency(audio: Audio, onsets: FloatArray) -> float:
     float
         Between -20 and 45 ms, in steps of 2.9 ms.
     """
-    import librosa
-
-    spectrum = np.abs(librosa.stft(audio.resampled(SAMPLE_RATE).samples, n_fft=512, hop_length=64))
-    level = np.log1p(1000.0 * spectrum / spectrum.max())
-    flux = np.maximum(np.diff(level, axis=1, prepend=level[:, :1]), 0.0).sum(axis=0)
-    rate = SAMPLE_RATE / 64
+    flux, rate = spectral_flux(audio)
     lags = np.arange(round(-0.020 * rate), round(0.045 * rate) + 1)
     frames = np.arange(flux.size)
     strength = [np.interp(onsets * rate + lag, frames, flux).mean() for lag in lags]
     return float(lags[int(np.argmax(strength))] / rate)
+
+
+def spectral_flux(audio: Audio) -> tuple[NDArray[np.float32], float]:
+    """Return how much a recording's logarithmic spectrum rises into each frame, and the frames a second."""
+    import librosa
+
+    hop_length = 64
+    samples = audio.resampled(SAMPLE_RATE).samples
+    spectrum = np.abs(librosa.stft(samples, n_fft=512, hop_length=hop_length))
+    level = np.log1p(1000.0 * spectrum / spectrum.max())
+    rise = np.maximum(np.diff(level, axis=1, prepend=level[:, :1]), 0.0)
+    return rise.sum(axis=0), SAMPLE_RATE / hop_length
 
 
 def change_acoustics(
