@@ -89,14 +89,14 @@ def main(
 ) -> None:
     """Adapt to a setting and test there."""
     base = checkpoint or shipped_checkpoint("robust")
-    collection = in_conditions(load(str(recordings)), [condition])
-    split = Split.of(list(collection.recordings))
+    undegraded = load(str(recordings))
+    split = Split.of(list(in_conditions(undegraded, [condition]).recordings))
     options = TrainingOptions(steps=steps, validate_every=max(1, steps // 10), path_weight=0.5, seed=seed)
     output.mkdir(parents=True, exist_ok=True)
     typer.echo(f"{len(split.test)} test recordings, {condition}\n")
     typer.echo("| material | 25 | 50 | 100 | worst at 50 |\n|---|---|---|---|---|")
     if condition != "clean":  # what adapting to the condition can't mend
-        row("none, before they were degraded", base, Split.of(list(load(str(recordings)).recordings)).test)
+        row("none, before they were degraded", base, Split.of(list(undegraded.recordings)).test)
     row("none", base, split.test)
 
     def adapt(name: str, file: str, material: list[Recording]) -> None:
